@@ -104,7 +104,9 @@ class Page:
     def place(self, start: int, end: int) -> Place:
         """Where characters [start, end) stand. Raises ValueError outside the page's text."""
         if not 0 <= start < end <= len(self.text):
-            raise ValueError(f"characters [{start}, {end}) are outside page {self.page_no} of {len(self.text)} characters")
+            raise ValueError(
+                f"characters [{start}, {end}) are outside page {self.page_no} of {len(self.text)} characters"
+            )
         if not self.has_geometry:
             first = self.text.count("\n", 0, start) + 1
             return Place(self.page_no, None, (), (first, first + self.text.count("\n", start, end - 1)))

@@ -1,0 +1,155 @@
+"""What a question gives back: the answer with its citations, coverage and cost, and the events on the way there.
+
+Plain values; `as_json` is the object of `ask --json` (DESIGN §7), whose schema is `app/cli/answer.schema.json`.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ingest.document import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where an answer rests. `verified`: the quote stands word for word in the document at that place."""
+
+    source: str  # the leaf document's name
+    document: str  # its id
+    page: int | None  # None for text and code files, which have lines
+    lines: tuple[int, int] | None  # first and last, from 1; None on pages with geometry
+    box: Box | None  # of the whole quote
+    quote: str
+    verified: bool
+    page_index: int = 0  # of the page in the document, from 0, also where `page` is None
+    start: int = 0  # characters [start, end) of that page's text
+    end: int = 0
+    line_boxes: tuple[Box, ...] = ()  # one for each line of the quote
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that was not read, and why, in one phrase."""
+
+    source: str
+    page: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the model saw. `tokens_read` < `tokens_total` means that it did not see everything; `left_out` says why."""
+
+    sources: int
+    pages_total: int
+    pages_read: int
+    tokens_total: int
+    tokens_read: int
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds and tokens that an answer cost. `reused_tokens` were read earlier, `new_tokens` now."""
+
+    read_s: float
+    reused_tokens: int
+    new_tokens: int
+    first_token_s: float
+    total_s: float
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """Which weights answered. `revision` is a hash of them, or the hub's commit."""
+
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: str
+    answer: str
+    found: bool
+    citations: tuple[Citation, ...]
+    coverage: Coverage
+    timing: Timing
+    model: ModelName
+    confidence: float = 0.0  # calibrated probability that the documents hold the answer
+    stopped: bool = False  # the person stopped it; the answer is what had come so far
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `ask --json`, with the keys of DESIGN §7 and no others."""
+        shown = ("source", "document", "page", "lines", "box", "quote", "verified")
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "found": self.found,
+            "citations": [{key: _plain(getattr(cite, key)) for key in shown} for cite in self.citations],
+            "coverage": {**asdict(self.coverage), "left_out": [asdict(item) for item in self.coverage.left_out]},
+            "timing": asdict(self.timing),
+            "model": asdict(self.model),
+        }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """What a person may choose about one question."""
+
+    max_new_tokens: int = 160
+    temperature: float = 0.0  # 0: always the likeliest token
+    seed: int = 0
+    exact: bool = False  # read whole or refuse; never fall back to the best passages
+    top_k: int = 8  # passages shown to the model where a document does not fit its context
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.top_k < 1 or self.temperature < 0:
+            raise ValueError(
+                f"max_new_tokens {self.max_new_tokens}, top_k {self.top_k} and temperature {self.temperature}: "
+                "the first two must be at least 1, the last at least 0"
+            )
+
+
+# Events, in the order in which they come. `Engine.read` yields ReadingProgress; `Engine.ask` yields any number of
+# ReadingProgress, one EvidenceFound, any number of TextDelta, then exactly one Answered.
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingProgress:
+    """How far a reading is. `stage`: "read" (into the model's KV) or "index" (embedding passages)."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str  # "tokens" or "passages"
+    rate_per_s: float
+    eta_s: float
+    reused: int = 0  # of `done`, how many came from an earlier reading
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFound:
+    """The spans that will be shown beside the answer, best first; citations of the final answer may be fewer."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    answer: Answer
+
+
+Event = ReadingProgress | EvidenceFound | TextDelta | Answered
