@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
 from typing import NamedTuple
 
 
@@ -111,10 +112,7 @@ class Page:
             first = self.text.count("\n", 0, start) + 1
             return Place(self.page_no, None, (), (first, first + self.text.count("\n", start, end - 1)))
         boxes = tuple(span.box for span in self.spans_between(start, end) if span.box is not None)
-        union = boxes[0] if boxes else None
-        for box in boxes[1:]:
-            union = union.union(box)
-        return Place(self.page_no, union, boxes, None)
+        return Place(self.page_no, reduce(Box.union, boxes) if boxes else None, boxes, None)
 
     def spans_between(self, start: int, end: int) -> Iterator[Span]:
         """The spans that share at least one character with [start, end)."""
