@@ -1,0 +1,58 @@
+"""The one prompt of the house: what stands before a document, between its parts, and around a question.
+
+Training and answering use the same token ids, made from each model's own chat template; so a reading of the document
+is a prefix of every later question about it. Document and question are encoded with special tokens switched off:
+a file that contains "<|im_end|>" is text, not an instruction.
+"""
+
+from transformers import PreTrainedTokenizerBase
+
+INSTRUCTION = "Answer from the document only."
+NOT_FOUND = "Not found in the document."  # the refusal that the packaged model is trained to give
+_DOCUMENT, _QUESTION = "\u241edocument\u241e", "\u241equestion\u241e"  # split marks; never encoded
+_CONTENT = f"{INSTRUCTION}\n\nDocument:\n{_DOCUMENT}\n\nQuestion: {_QUESTION}"
+
+
+class Prompt:
+    """The prompt's fixed parts as token ids of one tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raises ValueError when the tokenizer's chat template loses the document or the question."""
+        self._tokenizer = tokenizer
+        rendered = self._render()
+        before, found_document, rest = rendered.partition(_DOCUMENT)
+        between, found_question, after = rest.partition(_QUESTION)
+        if not (found_document and found_question):
+            raise ValueError(
+                f"the chat template of {tokenizer.name_or_path} drops the user's message; no prompt can be made"
+            )
+        self.prefix = self._encode_template(before)  # read once, before the document
+        self._before_question = self._encode_template(between)
+        self._after_question = self._encode_template(after)
+
+    def suffix(self, question: str) -> list[int]:
+        """Token ids of a question behind a document, up to where the answer begins."""
+        return self._before_question + self.encode(question.strip()) + self._after_question
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a person's text. Special tokens written in it stay plain characters."""
+        return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def _render(self) -> str:
+        if not self._tokenizer.chat_template:
+            return f"{self._tokenizer.bos_token or ''}{_CONTENT}\nAnswer:"
+        messages = [{"role": "user", "content": _CONTENT}]
+        rendered = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        assert isinstance(rendered, str), "apply_chat_template(tokenize=False) gives text"
+        return rendered
+
+    def _encode_template(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def label(name: str, page_no: int | None = None, page_label: str | None = None) -> str:
+    """The line that introduces a part of the document: "[contract.pdf, page 3]" and a line end."""
+    if page_no is None:
+        return f"[{name}]\n"
+    printed = f" ({page_label})" if page_label and page_label != str(page_no) else ""
+    return f"[{name}, page {page_no}{printed}]\n"
