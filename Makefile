@@ -26,7 +26,7 @@ types: $(VENV)/.dev
 	$(PY) -m mypy
 
 imports: $(VENV)/.dev
-	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
