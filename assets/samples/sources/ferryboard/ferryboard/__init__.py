@@ -1,0 +1,3 @@
+"""The next crossings of the Larkhaven ferry."""
+
+__version__ = "1.4.0"
