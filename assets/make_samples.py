@@ -7,6 +7,7 @@ sources give the same bytes under the same versions of PyMuPDF and Pillow (fixed
 import io
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ class Contract:
         top = self.y - 11
         if cells[0] == "Item":
             self.page.draw_rect((edges[0], top, RIGHT, top + 18), color=None, fill=(0.9, 0.91, 0.93))
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             self.page.draw_rect((left, top, right, top + 18), color=(0.55, 0.55, 0.6), width=0.6)
         font = self.bold if is_bold else self.roman
         for column, cell in enumerate(cells):
