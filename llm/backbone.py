@@ -1,0 +1,177 @@
+"""A loaded backbone: model, tokenizer, prompt, and the name under which its readings are kept.
+
+Owns which weights answer to a name and on which device, in which dtype and with how many threads they run. A name is
+the packaged model, a checkpoint folder, or a hub name; only the last may open a network connection, because the person
+asked for it by name.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from llm.answer import ModelName
+from llm.attention import ATTENTION, register_attention
+from llm.errors import ModelNotFound
+from llm.packaged import PACKAGED_NAME, prepare, sha256_of
+from llm.prompt import Prompt
+
+_log = logging.getLogger(__name__)
+_DEFAULT_CONTEXT_TOKENS = 4096  # for the rare config that does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """Everything that a reading or an answer needs from a model. Not safe for two threads at once."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    prompt: Prompt
+    name: ModelName
+    context_tokens: int  # the trained context
+    stop_ids: frozenset[int]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.model.parameters()).dtype
+
+    def snapshot_identity(self) -> str:
+        """Names weights, tokenizer, prompt and dtype; a reading made under another identity is refused."""
+        vocabulary = hashlib.sha256(repr(sorted(self.tokenizer.get_vocab().items())).encode()).hexdigest()
+        prompt = ",".join(map(str, self.prompt.prefix))
+        parts = (self.name.name, self.name.revision, vocabulary, prompt, str(self.dtype))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def load_backbone(
+    name: str | None,
+    *,
+    cache_dir: Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> Backbone:
+    """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
+
+    `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
+    `threads` None takes the cores that are free right now.
+    """
+    torch.set_num_threads(threads or count_free_cores())
+    transformers.utils.logging.disable_progress_bar()
+    register_attention()
+    chosen_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen_dtype = _dtype_of(dtype, chosen_device)
+    packaged = name in (None, PACKAGED_NAME)
+    where = str(prepare(cache_dir, on_progress)) if packaged else str(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=packaged)
+        config = AutoConfig.from_pretrained(where, local_files_only=packaged)
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=chosen_dtype, attn_implementation="sdpa", local_files_only=packaged
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelNotFound(
+            f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "
+            f"a hub name, or nothing for the packaged model {PACKAGED_NAME}"
+        ) from error
+    _refuse_unsupported(where, config)
+    if model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(ATTENTION)
+    revision = sha256_of(Path(where) / "model.safetensors")[:16] if packaged else _revision(where, config)
+    return Backbone(
+        _placed(model, chosen_device),
+        tokenizer,
+        Prompt(tokenizer),
+        ModelName(PACKAGED_NAME if packaged else str(name), revision),
+        _context_tokens(config),
+        _stop_ids(model, tokenizer),
+    )
+
+
+def count_free_cores() -> int:
+    """Cores that were less than half busy over the last tenth of a second, at least 1.
+
+    Two busy threads on one free core cost up to 20 times (measured; see docs/LOG.md), so a busy core is left alone.
+    """
+    busy = psutil.cpu_percent(interval=0.1, percpu=True)
+    usable = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else len(busy)
+    return max(1, min(usable, sum(percent < 50 for percent in busy)))
+
+
+def _placed(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    torch.nn.Module.to(model, device)
+    model.eval()
+    model.requires_grad_(False)
+    return model
+
+
+def _dtype_of(dtype: str | None, device: torch.device) -> torch.dtype:
+    if dtype is not None:
+        chosen = getattr(torch, dtype, None)
+        if not isinstance(chosen, torch.dtype):
+            raise ModelNotFound(f"dtype {dtype!r} is unknown; use bfloat16, float16 or float32")
+        return chosen
+    fast_bfloat16 = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast_bfloat16 else torch.float32
+
+
+def _refuse_unsupported(where: str, config: transformers.PretrainedConfig) -> None:
+    """Layers that keep something else than keys and values cannot be stored yet, so such a model is refused."""
+    text_config = config.get_text_config(decoder=True)
+    kinds = {type(layer) for layer in DynamicCache(config=text_config).layers} - {
+        DynamicLayer,
+        DynamicSlidingWindowLayer,
+    }
+    if kinds:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ModelNotFound(
+            f"model {where!r} has layers that Longleaf cannot keep on disk yet ({names}); "
+            "use a model whose layers are all full, sliding or chunked attention"
+        )
+
+
+def _context_tokens(config: transformers.PretrainedConfig) -> int:
+    text_config = config.get_text_config(decoder=True)
+    declared: int | None = getattr(text_config, "max_position_embeddings", None)
+    return declared or _DEFAULT_CONTEXT_TOKENS
+
+
+def _stop_ids(model: transformers.PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    declared = model.generation_config.eos_token_id if model.generation_config else None
+    ids = declared if isinstance(declared, list) else [declared, tokenizer.eos_token_id]
+    return frozenset(token for token in ids if token is not None)
+
+
+def _revision(where: str, config: transformers.PretrainedConfig) -> str:
+    """The hub's commit, or for a folder a hash of its config and of its weight files' names, sizes and times."""
+    if commit := getattr(config, "_commit_hash", None):
+        return str(commit)
+    digest = hashlib.sha256(config.to_json_string().encode())
+    for path in sorted(Path(where).glob("*")):
+        if path.suffix in (".safetensors", ".bin", ".json"):
+            status = path.stat()
+            digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

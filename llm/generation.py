@@ -1,0 +1,69 @@
+"""Decoding: one token at a time, streamed as text, until the model stops, the limit is reached or a person stops it."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from tokenizers.decoders import DecodeStream
+
+from llm.backbone import Backbone
+from llm.reading import ReadingCache
+from llm.reading.prefill import forward
+
+
+@dataclass(slots=True)
+class Generated:
+    """What decoding has produced so far; complete when the iterator ends."""
+
+    text: str = ""
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)  # natural log, of each token under the model
+    stopped: bool = False  # by `cancel`
+
+    @property
+    def mean_logprob(self) -> float:
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else 0.0
+
+
+def generate(
+    backbone: Backbone,
+    cache: ReadingCache,
+    prompt_ids: Sequence[int],
+    into: Generated,
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    cancel: threading.Event | None = None,
+) -> Iterator[str]:
+    """Yields pieces of text; fills `into`. Modifies the cache, which the caller truncates to use it again.
+
+    Temperature 0 takes the likeliest token; otherwise the same seed gives the same text.
+    """
+    sampler = torch.Generator(device="cpu").manual_seed(seed)
+    stream = DecodeStream(skip_special_tokens=True)
+    next_ids: Sequence[int] = prompt_ids
+    for _ in range(max_new_tokens):
+        if cancel and cancel.is_set():
+            into.stopped = True
+            return
+        logits = forward(backbone, cache, next_ids)
+        token = choose_token(logits, temperature, sampler)
+        into.logprobs.append(float(logits.log_softmax(-1)[token]))
+        if token in backbone.stop_ids:
+            return
+        into.token_ids.append(token)
+        piece = stream.step(backbone.tokenizer.backend_tokenizer, token)
+        if piece:
+            into.text += piece
+            yield piece
+        next_ids = [token]
+
+
+def choose_token(logits: torch.Tensor, temperature: float, sampler: torch.Generator) -> int:
+    """logits (V,) float32 -> a token id."""
+    if temperature == 0:
+        return int(logits.argmax())
+    weights = (logits / temperature).softmax(-1).cpu()
+    return int(torch.multinomial(weights, 1, generator=sampler))
