@@ -1,0 +1,163 @@
+"""Sources in, documents out, documents away: the catalogue and the originals as one thing.
+
+Guarantees: adding the same bytes again parses nothing; a member that several folders share goes with the last of
+them; passwords stay in this process's memory. KV and index are the engine's, and named in `Removed.ids`.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ingest
+from app.errors import BadRequest, NotInLibrary, OriginalMissing, SourceNotFound
+from app.service.catalogue import Catalogue, Removed, renamed
+from app.service.originals import Originals, private_dir
+from app.service.recipe import file_recipe
+from app.service.values import Entry
+from ingest.document import Document, Kind
+from ingest.options import ReadOptions
+from ingest.reader import OnProgress, SourceFile
+from ingest.sandbox import read_file
+
+if TYPE_CHECKING:
+    from ingest import SourceProgress
+
+OnSource = Callable[["SourceProgress"], None]
+KEPT_IN_MEMORY = 16  # documents; a page turned must not parse the whole book's JSON again
+
+
+class Library:
+    """One data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        private_dir(data_dir)
+        self.catalogue = Catalogue(data_dir / "catalogue.sqlite")
+        self.originals = Originals(data_dir / "originals", data_dir / "work")
+        self._passwords: dict[str, str] = {}
+        self._recent: dict[str, Document] = {}
+        self.sweep()
+
+    def sweep(self) -> tuple[int, int]:
+        """Removes files that no catalogued document names: a killed process's, and a deleted document's."""
+        self.originals.sweep_scratch()
+        with self.catalogue.transaction():
+            return self.originals.sweep(self.catalogue.document_ids())
+
+    def add(
+        self,
+        source: Path,
+        *,
+        name: str | None,
+        options: ReadOptions,
+        count_tokens: Callable[[str], int],
+        on_progress: OnSource,
+        cancel: threading.Event | None,
+    ) -> str:
+        """The entry's id. Raises SourceNotFound, IngestError, OriginalMissing, OSError."""
+        if not source.exists():
+            raise SourceNotFound(f"{source} does not exist; give the path of a file or folder")
+        known = self._known(source, name, options)
+        if known is not None:
+            return known
+        with self.originals.scratch() as scratch:
+            opened = ingest.open_source(
+                source, work_dir=scratch, options=options, name=name, read=self._read_once,
+                count_tokens=count_tokens, on_progress=on_progress, cancel=cancel,
+            )  # fmt: skip
+            document = opened.document
+            names = {leaf.id: leaf.name for leaf in document.leaves()}
+            files = {leaf_id: file for leaf_id, file in opened.files.items() if leaf_id in names}
+            staged = self.originals.stage(files, names, scratch)
+            with self.catalogue.transaction():
+                self.originals.settle(staged)
+                self.catalogue.save(document, options)
+        self._remember(files, options)
+        self._recent.clear()
+        return document.id
+
+    def _known(self, source: Path, name: str | None, options: ReadOptions) -> str | None:
+        """The id of a single file that is an entry already, read in this way."""
+        if not source.is_file():
+            return None
+        file = SourceFile.of(source, name)
+        if not self.catalogue.lone(file.id, file_recipe(file.name, options), file.name):
+            return None
+        self._remember({file.id: source}, options)
+        self._recent.clear()
+        return file.id
+
+    def _remember(self, files: dict[str, Path], options: ReadOptions) -> None:
+        if options.password is not None:
+            self._passwords.update(dict.fromkeys(files, options.password))
+
+    def _read_once(self, file: SourceFile, options: ReadOptions, on_progress: OnProgress) -> Document:
+        """`ingest.ReadFile`: from the catalogue what was parsed before, in this way; the rest in a child process."""
+        known = self.catalogue.parsed(file.id, file_recipe(file.name, options))
+        return renamed(known, file.name) if known is not None else read_file(file, options, on_progress)
+
+    def entry(self, key: str, model: str) -> Entry:
+        """By id, by the beginning of one (4 characters or more), or by name. Raises NotInLibrary."""
+        entries = self.catalogue.entries(model)
+        found = [entry for entry in entries if entry.id == key] or [entry for entry in entries if entry.name == key]
+        if not found and len(key) >= 4:
+            found = [entry for entry in entries if entry.id.startswith(key.lower())]
+        if not found:
+            raise NotInLibrary(f"the library has no document {key!r}; `library list` shows the {len(entries)} it has")
+        if len(found) > 1:
+            ids = ", ".join(entry.id[:12] for entry in found)
+            raise NotInLibrary(f"{key!r} stands for {len(found)} documents of the library; name one by its id: {ids}")
+        return found[0]
+
+    def document(self, document_id: str) -> Document:
+        """Any catalogued document or member of one, with its members. Raises NotInLibrary."""
+        recipes = self.catalogue.recipes(document_id)
+        if not recipes:
+            self._recent.pop(document_id, None)
+            raise NotInLibrary(f"the library has no document with id {document_id[:12]}; it may have been deleted")
+        if document_id not in self._recent:
+            document = next((found for how in recipes if (found := self.catalogue.tree(document_id, how))), None)
+            document = document or self._read_again(document_id, recipes[0])
+            document = renamed(document, self.catalogue.entry_name(document_id) or document.name)
+            if len(self._recent) >= KEPT_IN_MEMORY:
+                self._recent.pop(next(iter(self._recent)), None)
+            self._recent[document_id] = document
+        return self._recent[document_id]
+
+    def _read_again(self, document_id: str, how: str) -> Document:
+        """Of a single file that an older Longleaf had parsed into another format. Folders must be handed over again."""
+        name = self.catalogue.entry_name(document_id)
+        path = self.originals.path(document_id)
+        options = ReadOptions()
+        if name is None or path is None or how != file_recipe(name, options):
+            raise NotInLibrary(
+                f"{name or document_id[:12]} was read by an older Longleaf in another format; hand it over again"
+            )
+        document = read_file(SourceFile.of(path, name), options, lambda done, total: None)
+        self.catalogue.save(document, options)
+        return document
+
+    def page_image(self, document_id: str, page_index: int, dpi: int) -> bytes:
+        """PNG of one page, upright. Raises NotInLibrary, BadRequest, OriginalMissing, IngestError."""
+        document = self.document(document_id)
+        if not 0 <= page_index < len(document.pages):
+            raise BadRequest(f"{document.name} has no page index {page_index}; it has {len(document.pages)} pages")
+        if document.kind not in (Kind.PDF, Kind.IMAGE):
+            raise BadRequest(f"{document.name} has no page images; it is a {document.kind} document, shown as text")
+        path = self.originals.path(document_id)
+        if path is None:
+            raise OriginalMissing(f"the library's copy of {document.name} is gone; hand it over again")
+        password = self._passwords.get(document_id)
+        return ingest.render_page(path, document.kind, document.pages[page_index], dpi, password)
+
+    def delete(self, entry: Entry) -> tuple[Removed, int, int]:
+        """What went from the catalogue, then files and bytes of originals. `removals` still names its KV and index."""
+        removed = self.catalogue.delete(entry.id)
+        files, file_bytes = self.sweep()
+        self._recent.clear()
+        for document_id in removed.ids:
+            self._passwords.pop(document_id, None)
+        return removed, files, file_bytes
+
+    def close(self) -> None:
+        self.catalogue.close()

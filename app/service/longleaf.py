@@ -1,0 +1,196 @@
+"""The use cases, once: add, read, ask, list, show, delete. The page, the command line and HTTP call these.
+
+Plain values in and out, no gradio or click. Safe to call from several threads; two processes may share one data
+folder. The model is loaded when it is first needed.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import BadRequest, NotInLibrary
+from app.service.answers import store_answer, stored_answers
+from app.service.engine import PACKAGED, LazyEngine, LoadEngine, load_engine, reading_lock, state_dir
+from app.service.library import Library, OnSource
+from app.service.originals import private_dir
+from app.service.values import Entry, Receipt
+from app.settings import Settings
+from ingest.document import Document
+from ingest.options import ReadOptions
+from llm.answer import Answer, Answered, AskOptions, Event, ReadingProgress
+
+if TYPE_CHECKING:
+    from llm import Engine
+
+_log = logging.getLogger(__name__)
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+class Longleaf:
+    """One library and one model. Raises LibraryUnusable when the data folder cannot be opened."""
+
+    def __init__(
+        self, settings: Settings, *, on_text: Callable[[str], None] = _ignore, load: LoadEngine = load_engine
+    ) -> None:
+        """`on_text` gets one line now and then while the model is made ready, or another process is waited for."""
+        self.settings = settings
+        self._on_text = on_text
+        self._library = Library(settings.data_dir)
+        private_dir(state_dir(settings))
+        self._engine = LazyEngine(settings, load, on_text)
+        self._model = settings.model or PACKAGED
+
+    def engine(self) -> "Engine":
+        """Loads the model if it is not there yet. Raises ModelNotFound."""
+        if self._engine.is_loaded:
+            return self._engine()
+        engine = self._engine()
+        self._forget_removed()  # what a deletion left that was cut short
+        return engine
+
+    def add(
+        self,
+        source: Path,
+        *,
+        name: str | None = None,
+        options: ReadOptions = ReadOptions(),  # noqa: B008  frozen
+        on_progress: OnSource = _ignore,
+        cancel: threading.Event | None = None,
+    ) -> Entry:
+        """Parses a source and keeps a copy of it; the same bytes again cost nothing.
+
+        Raises SourceNotFound, IngestError, OriginalMissing, OSError.
+        """
+        entry_id = self._library.add(
+            Path(source), name=name, options=options, on_progress=on_progress, cancel=cancel,
+            count_tokens=lambda text: self.engine().count_tokens(text),
+        )  # fmt: skip
+        return self.entry(entry_id)
+
+    def entries(self) -> list[Entry]:
+        """Everything in the library, oldest first."""
+        return self._library.catalogue.entries(self._model)
+
+    def entry(self, key: str) -> Entry:
+        """By id, by the beginning of one, or by name. Raises NotInLibrary."""
+        return self._library.entry(key, self._model)
+
+    def document(self, document_id: str) -> Document:
+        """Any catalogued document, or member of one, by id. Raises NotInLibrary."""
+        return self._library.document(document_id)
+
+    def page_image(self, leaf_id: str, page_index: int, dpi: int = 110) -> bytes:
+        """PNG of one page of a PDF or image. Raises NotInLibrary, BadRequest, OriginalMissing, IngestError."""
+        return self._library.page_image(leaf_id, page_index, dpi)
+
+    def answers(self, ids: Sequence[str]) -> list[Answer]:
+        """What was answered about exactly these documents together, newest last."""
+        return stored_answers(self._library.catalogue, ids)
+
+    def read(self, ids: Sequence[str], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
+        """Reads documents into the model's memory and keeps that on disk. What was read before costs nothing.
+
+        Ends early when `cancel` is set. Raises NotInLibrary (also when one is deleted meanwhile), ModelNotFound.
+        """
+        documents = self._documents(ids)
+        return self._reading(ids, documents, cancel or threading.Event())
+
+    def ask(
+        self,
+        ids: Sequence[str],
+        question: str,
+        options: AskOptions = AskOptions(),  # noqa: B008  frozen
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """Reads what is not read yet, then answers; the answer is kept in the catalogue.
+
+        `cancel` while reading ends without an answer; while answering, with what had come so far. Raises NotInLibrary,
+        ModelNotFound, BadQuestion, ContextOverflow.
+        """
+        documents = self._documents(ids)
+        return self._asking(ids, documents, question, options, cancel or threading.Event())
+
+    def delete(self, key: str) -> Receipt:
+        """Removes a document and every trace of it: copy, text, KV, index and answers. Raises NotInLibrary."""
+        entry = self._entry_to_delete(key)
+        document_ids = self._library.catalogue.reached(entry.id)
+        removed, files, file_bytes = self._library.delete(entry)
+        return Receipt(
+            id=entry.id, name=entry.name, documents=len(removed.ids), kept=len(document_ids) - len(removed.ids),
+            originals=files, original_bytes=file_bytes, parsed_bytes=removed.parsed_bytes,
+            reading_bytes=self._forget_removed(), answers=removed.answers,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._library.close()
+
+    def _documents(self, ids: Sequence[str]) -> list[Document]:
+        if not ids:
+            raise BadRequest("no document was named; choose at least one of the library")
+        return [self.document(document_id) for document_id in dict.fromkeys(ids)]
+
+    def _reading(
+        self, ids: Sequence[str], documents: list[Document], cancel: threading.Event
+    ) -> Iterator[ReadingProgress]:
+        engine = self.engine()
+        with reading_lock(self.settings, cancel, self._on_text) as is_ours:
+            if not is_ours:
+                return
+            for progress in engine.read(documents, cancel):
+                self._check_still_there(ids, cancel)
+                yield progress
+            self._note_readings(ids, documents)
+
+    def _asking(
+        self, ids: Sequence[str], documents: list[Document], question: str, options: AskOptions, cancel: threading.Event
+    ) -> Iterator[Event]:
+        engine = self.engine()
+        if not engine.is_read(documents):
+            yield from self._reading(ids, documents, cancel)
+            if cancel.is_set():
+                return
+        for event in engine.ask(documents, question, options, cancel):
+            self._check_still_there(ids, cancel)
+            if isinstance(event, Answered):
+                store_answer(self._library.catalogue, ids, event.answer)
+            yield event
+
+    def _check_still_there(self, ids: Sequence[str], cancel: threading.Event) -> None:
+        """A document that somebody deletes must not be read on: its KV would outlive it."""
+        if not self._library.catalogue.has(ids):
+            cancel.set()
+            raise NotInLibrary("a document was deleted while it was being read; ask again without it")
+
+    def _note_readings(self, ids: Sequence[str], documents: list[Document]) -> None:
+        engine = self.engine()
+        for document_id, document in zip(dict.fromkeys(ids), documents, strict=True):
+            if engine.is_read([document]):
+                kv_bytes = sum(engine.stored_bytes(leaf_id) for leaf_id in {leaf.id for leaf in document.leaves()})
+                tokens = engine.coverage([document]).tokens_total
+                self._library.catalogue.note_reading(document_id, self._model, tokens, kv_bytes)
+
+    def _entry_to_delete(self, key: str) -> Entry:
+        try:
+            return self.entry(key)
+        except NotInLibrary:
+            folders = self._library.catalogue.folders_of(key)
+            if not folders:
+                raise
+            raise NotInLibrary(
+                f"{key[:12]} is part of {' and '.join(folders)}; only the whole of that can be deleted"
+            ) from None
+
+    def _forget_removed(self) -> int:
+        """Removes KV and index of deleted documents, also of a deletion that was cut short earlier. Bytes removed."""
+        pending = self._library.catalogue.pending_removals()
+        removed_bytes = 0
+        if pending and any(state_dir(self.settings).iterdir()):
+            with reading_lock(self.settings, threading.Event(), self._on_text):
+                removed_bytes = self._engine().forget(pending)
+        self._library.catalogue.removed(pending)
+        return removed_bytes

@@ -1,0 +1,47 @@
+"""What the library says about its documents: plain values, the same for the page, the command line and HTTP."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ingest.document import Kind, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One source that a person handed over, as the library lists it."""
+
+    id: str
+    name: str
+    kind: Kind
+    pages: int
+    tokens: int | None  # None until it was read
+    size_bytes: int
+    is_read: bool  # under the model in use
+    kv_bytes: int
+    added_at: str  # ISO 8601, UTC
+    problems: tuple[Problem, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "problems": [asdict(problem) for problem in self.problems]}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a deletion removed. Counts are of things that are gone from the disk when it is returned."""
+
+    id: str
+    name: str
+    documents: int  # catalogued documents, members of a folder included
+    kept: int  # members that stay because another document of the library holds them too
+    originals: int  # the library's own copies of source files
+    original_bytes: int
+    parsed_bytes: int  # catalogued text, positions and outline
+    reading_bytes: int  # KV and index
+    answers: int
+
+    @property
+    def total_bytes(self) -> int:
+        return self.original_bytes + self.parsed_bytes + self.reading_bytes
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "total_bytes": self.total_bytes}

@@ -1,0 +1,85 @@
+"""The settings of one Longleaf process, and the one place that reads LONGLEAF_… environment variables.
+
+An option given on the command line wins over the environment, the environment over the default. An explicit 0 or
+False survives: only None means "not given". Every field is described in docs/SETTINGS.md.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from app.errors import BadSetting
+
+PREFIX = "LONGLEAF_"
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def _default_data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("longleaf", appauthor=False))
+
+
+def _default_cache_dir() -> Path:
+    return Path(platformdirs.user_cache_dir("longleaf", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Raises BadSetting for a value that is not allowed."""
+
+    data_dir: Path = field(default_factory=_default_data_dir)  # the library: catalogue, originals, what was read
+    cache_dir: Path = field(default_factory=_default_cache_dir)  # prepared model weights; can be made again
+    model: str | None = None  # None: the packaged model; else a checkpoint folder or a hub name
+    device: str | None = None  # None: the best there is
+    dtype: str | None = None  # None: what suits the device
+    threads: int | None = None  # None: taken from the cores that are free
+    host: str = "127.0.0.1"
+    port: int = 7860  # 0: any free port
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise BadSetting(f"threads is {self.threads}; it must be at least 1, or left out to use the free cores")
+        if not 0 <= self.port <= 65535:
+            raise BadSetting(f"port is {self.port}; it must be between 0 (any free port) and 65535")
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise BadSetting(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+        for name in ("data_dir", "cache_dir"):
+            object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Defaults, then LONGLEAF_… variables, then `overrides` that are not None."""
+        values = _from_variables(os.environ if environ is None else environ)
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)
+
+
+def variable_names() -> dict[str, str]:
+    """Environment variable -> field, for every setting."""
+    return {PREFIX + item.name.upper(): item.name for item in fields(Settings)}
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    known = variable_names()
+    values: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        if variable not in known:
+            raise BadSetting(f"unknown environment variable {variable}; known are {', '.join(sorted(known))}")
+        values[known[variable]] = _parsed(variable, known[variable], text)
+    return values
+
+
+def _parsed(variable: str, name: str, text: str) -> Any:
+    if not text.strip():
+        raise BadSetting(f"environment variable {variable} is empty; give it a value or unset it")
+    if name in ("threads", "port"):
+        try:
+            return int(text)
+        except ValueError:
+            raise BadSetting(f"environment variable {variable} is {text!r}; it must be a whole number") from None
+    return Path(text) if name.endswith("_dir") else text
