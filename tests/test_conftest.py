@@ -10,12 +10,10 @@ from app.settings import Settings
 
 
 def test_connecting_to_another_machine_is_refused() -> None:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client,
-        pytest.raises(RuntimeError, match=r"tried to reach 192\.0\.2\.1; mark it `network`"),
-    ):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
         client.settimeout(1)
-        client.connect(("192.0.2.1", 80))  # set aside for documentation: nobody's address
+        with pytest.raises(RuntimeError, match=r"tried to reach 192\.0\.2\.1; mark it `network`"):
+            client.connect(("192.0.2.1", 80))  # set aside for documentation: nobody's address
 
 
 def test_looking_up_another_machine_is_refused() -> None:
