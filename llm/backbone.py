@@ -83,17 +83,15 @@ def load_backbone(
     packaged = name in (None, PACKAGED_NAME)
     where = str(prepare(cache_dir, on_progress)) if packaged else str(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=packaged)
         config = AutoConfig.from_pretrained(where, local_files_only=packaged)
-        model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=chosen_dtype, attn_implementation="sdpa", local_files_only=packaged
-        )
+        _refuse_unsupported(where, config)
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=packaged)
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=chosen_dtype, local_files_only=packaged)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelNotFound(
             f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "
             f"a hub name, or nothing for the packaged model {PACKAGED_NAME}"
         ) from error
-    _refuse_unsupported(where, config)
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(ATTENTION)
     revision = sha256_of(Path(where) / "model.safetensors")[:16] if packaged else _revision(where, config)
