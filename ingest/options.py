@@ -61,3 +61,7 @@ class ReadOptions:
     pages: PageRange | None = None  # None: all
     ocr: bool = True  # recognise text on scanned pages and pictures
     limits: Limits = Limits()
+
+    def page_numbers(self, total: int) -> list[int]:
+        """The numbers of the pages to read, of a file that has `total`."""
+        return [page_no for page_no in range(1, total + 1) if self.pages is None or page_no in self.pages]

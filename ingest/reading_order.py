@@ -99,18 +99,21 @@ def _rows(boxes: Sequence[Box], chosen: list[int]) -> list[int]:
     """Rows from the top, each from the left. A slanted row is followed from neighbour to neighbour."""
     rows: list[list[int]] = []
     for index in chosen:
-        row = next((row for row in reversed(rows[-8:]) if _belongs(boxes, row, index)), None)
-        if row is None:
-            rows.append([index])
-        else:
+        near = [(distance, row) for row in rows[-8:] if (distance := _distance(boxes, row, index)) is not None]
+        if near:
+            row = min(near)[1]
             row.append(index)
             row.sort(key=lambda i: boxes[i].x0)
+        else:
+            rows.append([index])
     return [index for row in rows for index in row]
 
 
-def _belongs(boxes: Sequence[Box], row: list[int], index: int) -> bool:
+def _distance(boxes: Sequence[Box], row: list[int], index: int) -> float | None:
+    """From the box to its nearest neighbour in the row; None when it does not stand in that row."""
     box = boxes[index]
-    before = [i for i in row if boxes[i].x0 <= box.x0]
-    after = [i for i in row if boxes[i].x0 > box.x0]
-    beside = ([boxes[before[-1]]] if before else []) + ([boxes[after[0]]] if after else [])
-    return all(on_one_row(other, box) if other.x0 <= box.x0 else on_one_row(box, other) for other in beside)
+    before = [boxes[i] for i in row if boxes[i].x0 <= box.x0][-1:]
+    after = [boxes[i] for i in row if boxes[i].x0 > box.x0][:1]
+    if not all(on_one_row(other, box) for other in before) or not all(on_one_row(box, other) for other in after):
+        return None
+    return min([box.x0 - other.x1 for other in before] + [other.x0 - box.x1 for other in after])
