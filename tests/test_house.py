@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,25 @@ def test_requirements_are_pinned() -> None:
             line for line in lines if not re.match(r"[\w.-]+(==[\w.]+|>=\d+,<\d+)( --hash=sha256:[0-9a-f]{64})?$", line)
         ]
         assert not loose, f"{name}: {loose}"
+
+
+def distribution(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+
+def test_every_library_is_declared() -> None:
+    """What the packages import is in requirements.txt, or a library listed there needs it."""
+    listed = {distribution(line) for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line}
+    needed = {distribution(line) for name in listed for line in requires(name) or () if "extra ==" not in line}
+    homes = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)} imports {top}"
+        for path in sources()
+        for _, module in imported(ast.parse(path.read_text("utf-8")), path.relative_to(ROOT))
+        if (top := module.split(".")[0]) not in {*sys.stdlib_module_names, *RANK}
+        and not {distribution(home) for home in homes.get(top, ())} & (listed | needed)
+    }
+    assert not missing, "\n".join(sorted(missing))
 
 
 def test_the_sample_repository_is_its_sources(samples: Path) -> None:
