@@ -217,3 +217,18 @@ def test_every_sample_is_small_and_has_questions(samples: Path) -> None:
         answers = [entry["expected"] for entry in questions if entry["file"] == name]
         assert answers.count(None) == 1
         assert len(answers) >= 4
+
+
+def test_every_expected_answer_stands_in_its_sample(samples: Path) -> None:
+    folder = samples / "sources"
+    texts = {
+        "contract.pdf": (folder / "contract.txt").read_text("utf-8"),
+        "receipt.jpg": (folder / "receipt.txt").read_text("utf-8"),
+        "ferryboard.zip": "\n".join(
+            f"{path.relative_to(folder)}\n{path.read_text('utf-8')}"
+            for path in (folder / "ferryboard").rglob("*")
+            if path.is_file() and path.suffix in (".py", ".js", ".md")
+        ),
+    }
+    for entry in json.loads((samples / "questions.json").read_text("utf-8")):
+        assert entry["expected"] is None or entry["expected"] in texts[entry["file"]], entry
