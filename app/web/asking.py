@@ -1,0 +1,119 @@
+"""Questions that are being answered, each in a thread of its own, so that a closed tab loses no answer.
+
+Owns the threads and what they have produced so far; knows nothing of Gradio. The answer itself is stored by the
+service when it is complete, whether anybody still watches or not.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from app.errors import BadRequest, sentence_of
+from app.service import Longleaf
+from llm.answer import Answer, Answered, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta
+
+log = logging.getLogger(__name__)
+KEPT = 64  # finished questions that a page can still look up
+LOOK_EVERY_S = 0.1  # how often a page is told of new words
+FAULT = "Longleaf failed at this question; its log says more."
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one question has come to."""
+
+    question: str
+    status: str = "Opening the documents and the model"
+    reading: ReadingProgress | None = None
+    citations: tuple[Citation, ...] = ()
+    text: str = ""
+    answer: Answer | None = None
+    error: str | None = None  # one sentence
+    over: bool = False
+
+    def after(self, event: Event) -> "Progress":
+        if isinstance(event, ReadingProgress):
+            return replace(self, reading=event)
+        if isinstance(event, EvidenceFound):
+            return replace(self, citations=event.citations, reading=None, status="Writing the answer")
+        if isinstance(event, TextDelta):
+            return replace(self, text=self.text + event.text, reading=None)
+        return replace(self, answer=event.answer)
+
+
+class _Running:
+    """One question's thread and its latest progress."""
+
+    def __init__(self, question: str) -> None:
+        self.progress = Progress(question)
+        self.cancel = threading.Event()
+        self.changed = threading.Condition()
+
+    def put(self, progress: Progress) -> None:
+        with self.changed:
+            self.progress = progress
+            self.changed.notify_all()
+
+
+class Questions:
+    """Starts, follows and stops questions. Safe to call from several threads."""
+
+    def __init__(self, longleaf: Longleaf) -> None:
+        self._longleaf = longleaf
+        self._running: dict[str, _Running] = {}
+        self._lock = threading.Lock()
+
+    def start(self, ids: Sequence[str], question: str, options: AskOptions = AskOptions()) -> str:  # noqa: B008  frozen
+        """The id to follow and stop it by, which cannot be guessed. Raises BadRequest without a question or document."""
+        if not question.strip():
+            raise BadRequest("the question is empty; write one")
+        if not ids:
+            raise BadRequest("no document is chosen; tick at least one in the list")
+        run_id = secrets.token_hex(8)
+        running = _Running(question.strip())
+        with self._lock:
+            self._forget_oldest()
+            self._running[run_id] = running
+        threading.Thread(target=self._answer, args=(running, tuple(ids), options), daemon=True).start()
+        return run_id
+
+    def follow(self, run_id: str) -> Iterator[Progress]:
+        """Its progress whenever that changes, at most once in LOOK_EVERY_S; the last one has `over` set."""
+        with self._lock:
+            running = self._running[run_id]
+        shown: Progress | None = None
+        while shown is None or not shown.over:
+            with running.changed:
+                running.changed.wait_for(lambda: running.progress is not shown)  # noqa: B023  used at once
+                shown = running.progress
+            yield shown
+            if not shown.over:
+                time.sleep(LOOK_EVERY_S)
+
+    def stop(self, run_id: str | None) -> None:
+        """Asks it to stop; what had come so far becomes the answer. Unknown and finished ids are ignored."""
+        with self._lock:
+            running = self._running.get(run_id or "")
+        if running is not None:
+            running.cancel.set()
+
+    def _answer(self, running: _Running, ids: tuple[str, ...], options: AskOptions) -> None:
+        try:
+            for event in self._longleaf.ask(ids, running.progress.question, options, running.cancel):
+                running.put(running.progress.after(event))
+        except Exception as error:
+            sentence = sentence_of(error)
+            if sentence is None:
+                log.exception("a question failed")
+            running.put(replace(running.progress, error=sentence or FAULT))
+        if running.progress.answer is None and running.progress.error is None:
+            running.put(replace(running.progress, error="Stopped before an answer came. What was read so far is kept."))
+        running.put(replace(running.progress, over=True))
+
+    def _forget_oldest(self) -> None:
+        finished = [run_id for run_id, running in self._running.items() if running.progress.over]
+        for run_id in finished[: max(0, len(self._running) - KEPT)]:
+            del self._running[run_id]

@@ -1,0 +1,1 @@
+"""The HTTP side of the page: uploads, page images, the guard around everything, and the server itself."""

@@ -1,0 +1,88 @@
+"""What stands in front of every request: whose host name it may carry, from which site it may come, and the headers
+that keep the page from loading anything from elsewhere.
+
+Guarantees: on a loopback address, a request for another host name (DNS rebinding) or one that changes something and
+comes from another site is refused; Gradio's upload door stays shut, since Longleaf has its own.
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Gradio builds its templates with Function() and styles elements in place: hence the two 'unsafe-…'. Nothing may come
+# from, or go to, any other address.
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SHUT = ("/gradio_api/upload", "/gradio_api/file=http")
+
+
+def is_loopback(host: str) -> bool:
+    return host in LOOPBACK or host.startswith("127.")
+
+
+class Guard:
+    """ASGI middleware. `host` is the address that the server is bound to."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._hosts = LOOPBACK | {host} if is_loopback(host) else None  # None: any name may lead here
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refused = self._refusal(scope)
+        if refused is not None:
+            await PlainTextResponse(refused, status_code=403)(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._hosts is not None and _host_name(host) not in self._hosts:
+            return f"This address does not answer for the host name {host!r}; open it as 127.0.0.1 or localhost."
+        if scope["path"].startswith(SHUT):
+            return "This address takes no files; use the page."
+        if scope.get("method", "GET") in SAFE_METHODS:
+            return None
+        origin = headers.get("origin")
+        same = origin is None or urlsplit(origin).netloc == host
+        if not same or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return "This request comes from another site; open Longleaf's own page."
+        return None
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

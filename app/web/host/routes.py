@@ -1,0 +1,59 @@
+"""The routes beside Gradio: page images and uploads. Nothing here is cached by the browser or listed anywhere."""
+
+import logging
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from app.errors import NotInLibrary, sentence_of
+from app.service import Longleaf
+from app.web.host.uploads import Uploads
+from ingest.errors import SourceTooLarge
+
+log = logging.getLogger(__name__)
+NOT_STORED = {"cache-control": "private, no-store"}
+MIN_DPI, MAX_DPI = 36, 300
+
+
+def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
+    """Page images: GET /page/<leaf id>/<page index>.png?dpi=N. Uploads: POST /uploads, PUT and DELETE /uploads/<batch>."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/page/{leaf_id}/{page_index}.png")
+    def page_image(leaf_id: str, page_index: int, dpi: int = 110) -> Response:
+        if not MIN_DPI <= dpi <= MAX_DPI:
+            raise HTTPException(400, f"dpi is {dpi}; it must be between {MIN_DPI} and {MAX_DPI}")
+        try:
+            png = longleaf.page_image(leaf_id, page_index, dpi)
+        except Exception as error:
+            raise _as_http(error, 404) from error
+        return Response(png, media_type="image/png", headers=NOT_STORED)
+
+    @router.post("/uploads")
+    def open_upload() -> JSONResponse:
+        return JSONResponse({"batch": uploads.open()}, headers=NOT_STORED)
+
+    @router.put("/uploads/{batch_id}")
+    async def upload(batch_id: str, path: str, request: Request) -> JSONResponse:
+        try:
+            written = await uploads.write(batch_id, path, request.stream())
+        except Exception as error:
+            raise _as_http(error, 413 if isinstance(error, SourceTooLarge) else 400) from error
+        return JSONResponse({"bytes": written}, headers=NOT_STORED)
+
+    @router.delete("/uploads/{batch_id}")
+    async def give_up(batch_id: str) -> Response:
+        await run_in_threadpool(uploads.discard, batch_id)
+        return Response(status_code=204)
+
+    return router
+
+
+def _as_http(error: Exception, status: int) -> HTTPException:
+    """The sentence of an error that a person can cause; anything else is logged and says only that it failed."""
+    sentence = sentence_of(error)
+    if sentence is None:
+        log.exception("a request failed")
+        return HTTPException(500, "Longleaf failed at this; its log says more")
+    return HTTPException(404 if isinstance(error, NotInLibrary) else status, sentence)

@@ -1,0 +1,73 @@
+"""The server: one FastAPI app with the routes and the Gradio page in it, behind the guard, on one address."""
+
+import socket
+from collections.abc import Callable
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app.errors import BadSetting
+from app.settings import Settings
+from app.web import theme
+from app.web.host.guard import Guard, is_loopback
+from app.web.host.routes import page_routes
+from app.web.library import Services
+
+CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longer than this
+
+
+def web_app(page: gr.Blocks, services: Services, host: str) -> ASGIApp:
+    """Everything that answers on the address, guard included."""
+    api = FastAPI(title="Longleaf", docs_url=None, redoc_url=None, openapi_url=None)
+    api.include_router(page_routes(services.longleaf, services.uploads))
+    gr.mount_gradio_app(
+        api, page, "/", footer_links=[], run_history=False, ssr_mode=False, pwa=False, mcp_server=False,
+        show_error=False, max_file_size=1, enable_monitoring=False, theme=theme.theme(), head=theme.head(),
+        favicon_path=str(theme.THEME_DIR / "longleaf.svg"),
+    )  # fmt: skip
+    return Guard(api, host)
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket. Raises BadSetting when the address is taken or is not this computer's."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise BadSetting(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}; "
+            "close what uses it, or choose another with --port"
+        ) from error
+
+
+def address_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Says that it is open when it is, not before."""
+
+    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_open = on_open
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_open()
+
+
+def run(app: ASGIApp, listening: socket.socket, on_open: Callable[[], None]) -> None:
+    """Serves until interrupted."""
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=CLOSE_WITHIN_S)
+    Server(config, on_open).run(sockets=[listening])
+
+
+def warning_for(host: str) -> str | None:
+    """What a person must know before others can reach the page."""
+    if is_loopback(host):
+        return None
+    return f"Warning: listening on {host}: everyone who can reach this computer can read, question and delete the documents."

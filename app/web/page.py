@@ -1,0 +1,35 @@
+"""The page: its layout, its states, and the wiring of its panels. Everything else is in the panels."""
+
+import gradio as gr
+
+from app.web.ask import AskPanel
+from app.web.asking import Questions
+from app.web.library import LibraryPanel, Services
+from app.web.render.page import header
+from app.web.state import Ask, PageState, Shelf, View
+from app.web.viewer import ViewerPanel
+
+MAX_WAITING = 256  # requests of all open pages together; one more is told to come again
+AT_ONCE = 16  # of one kind of event
+FORGET_AFTER_S = 600  # nothing of ours is in Gradio's file cache; what strays there goes after ten minutes
+
+
+def build(services: Services) -> gr.Blocks:
+    questions = Questions(services.longleaf)
+    with gr.Blocks(
+        title="Longleaf", analytics_enabled=False, fill_width=True, delete_cache=(FORGET_AFTER_S, FORGET_AFTER_S)
+    ) as page:
+        state = PageState(gr.State(None), gr.State(Shelf()), gr.State(View()), gr.State(Ask()))
+        gr.HTML(header(services.longleaf.settings.model), elem_id="ll-header", padding=False)
+        with gr.Row(elem_id="ll-main"):
+            with gr.Column(elem_id="ll-library-column", min_width=0):
+                library = LibraryPanel(services)
+            with gr.Column(elem_id="ll-ask-column", min_width=0):
+                ask = AskPanel(services.longleaf, questions, services.samples)
+            with gr.Column(elem_id="ll-viewer-column", min_width=0):
+                viewer = ViewerPanel(services.longleaf)
+        library.wire(page, state, ask.welcome)
+        ask.wire(page, state)
+        viewer.wire(state)
+    page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
+    return page

@@ -1,0 +1,85 @@
+"""Escaping, numbers as people read them, and the small pieces that every fragment uses."""
+
+import html
+import re
+
+# Control characters and the ones that turn the reading direction around: a name must not be able to disguise itself.
+UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+KIB = 1024
+
+
+def escape(text: object) -> str:
+    """Text that may stand in an element or in a quoted attribute."""
+    return html.escape(UNSHOWABLE.sub("\ufffd", str(text)), quote=True)
+
+
+def name(text: str) -> str:
+    """A file name as an isolated run, so that its direction does not disturb what stands beside it."""
+    return f"<bdi>{escape(text)}</bdi>"
+
+
+def number(value: float) -> str:
+    """38211 -> "38,211"."""
+    return f"{value:,.0f}"
+
+
+def count(value: int, noun: str, plural: str | None = None) -> str:
+    """(1, "page") -> "1 page"; (12, "page") -> "12 pages"."""
+    return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """0.84 -> "0.8 s"; 95 -> "1 min 35 s"; 7260 -> "2 h 1 min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(num_bytes: int) -> str:
+    """Bytes with a unit: 52428800 -> "50 MB"; as file managers count, 1 MB being 1,048,576 bytes here."""
+    amount = float(num_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < KIB:
+            return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= KIB
+    return f"{amount:.1f} GB"
+
+
+def button(label: str, act: str, arg: object = "", *, css: str = "ll-button", aria: str | None = None) -> str:
+    """`label` is HTML already; `aria` is what a screen reader says where the label alone would not do."""
+    spoken = f' aria-label="{escape(aria)}" title="{escape(aria)}"' if aria else ""
+    return f'<button type="button" class="{css}" data-act="{escape(act)}" data-arg="{escape(arg)}"{spoken}>{label}</button>'
+
+
+def bar(done: float, total: float, label: str) -> str:
+    """A progress bar; without a total it says only that work goes on."""
+    if total <= 0:
+        return f'<div class="ll-bar ll-bar-open" role="progressbar" aria-label="{escape(label)}"><i></i></div>'
+    percent = max(0.0, min(100.0, 100.0 * done / total))
+    return (
+        f'<div class="ll-bar" role="progressbar" aria-label="{escape(label)}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i></div>'
+    )
+
+
+ICONS = {
+    "cross": "M4 4l8 8M12 4l-8 8",
+    "bin": "M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.6 8.5h5.8l.6-8.5M6.8 7v3.8M9.2 7v3.8",
+    "left": "M10 3L5 8l5 5",
+    "right": "M6 3l5 5-5 5",
+    "plus": "M8 3.5v9M3.5 8h9",
+    "minus": "M3.5 8h9",
+    "up": "M8 13V3.5M4 7l4-4 4 4",
+    "check": "M3 8.5l3.2 3L13 4.5",
+    "half": "M8 2.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11zM8 2.5v11",
+}
+
+
+def icon(which: str) -> str:
+    """A line drawing of 16 units in the text's colour; silent to screen readers."""
+    return f'<svg class="ll-icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="{ICONS[which]}"/></svg>'

@@ -1,0 +1,20 @@
+"""The head of the page: its name, what it does, and the switch between light and dark."""
+
+from app.web.render.basics import escape, icon
+
+MARK = (
+    '<svg class="ll-logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
+    '<path d="M16 29V14M16 18C11 16 7.5 11.5 6.5 5M16 18c5-2 8.5-6.5 9.5-13M16 15.5C13.5 12 12.5 7.5 13 3M16 15.5c2.5-3.5 '
+    '3.5-8 3-12.5"/></svg>'
+)
+
+
+def header(model: str | None) -> str:
+    """`model` is None for the packaged one."""
+    named = f'<span class="ll-model-name">{escape(model)}</span>' if model else ""
+    return (
+        f'<header class="ll-header">{MARK}<div><p class="ll-brand">Longleaf</p>'
+        '<p class="ll-claim">Reads whole documents. Answers with citations it has checked.</p></div>'
+        f'{named}<button type="button" class="ll-round" data-toggle="dark" aria-label="Switch between light and dark" '
+        f'title="Light or dark">{icon("half")}</button></header>'
+    )

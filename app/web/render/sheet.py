@@ -1,0 +1,221 @@
+"""Fragments of the viewer: a page image with the evidence boxed, or a file with line numbers and colours."""
+
+from collections.abc import Iterator, Sequence
+
+from pygments import lex
+from pygments.lexer import Lexer
+from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
+from pygments.token import STANDARD_TYPES, _TokenType
+from pygments.util import ClassNotFound
+
+from app.web.render.answer import place
+from app.web.render.basics import button, count, escape, icon, name, number
+from app.web.state import View
+from ingest.document import Box, Document, Kind, Page
+from llm.answer import Citation
+
+LINES_SHOWN = 1500
+LINES_BEFORE = 300  # of the cited line, when the file is longer than what is shown
+COLOUR_LIMIT = 600_000  # characters; a longer file is shown without colours
+LINE_CUT = 2000  # characters of one line
+MAX_FILES_LISTED = 3000
+
+
+def empty() -> str:
+    return (
+        '<div class="ll-viewer-empty"><p>The page an answer rests on is shown here, with the evidence marked.</p></div>'
+    )
+
+
+def unavailable(sentence: str) -> str:
+    return f'<div class="ll-viewer-empty"><p class="ll-error" role="alert">{escape(sentence)}</p></div>'
+
+
+def sheet(view: View, leaf: Document, files: Sequence[tuple[str, str]]) -> str:
+    """One page of a leaf. `files`: (leaf id, name) of the folder it was opened from, for the file menu."""
+    page = leaf.pages[view.page_index]
+    shown = page_image(leaf.id, view, page) if page.has_geometry else text_lines(leaf, view, page)
+    return f'{_head(view, leaf, page, files)}<div class="ll-stage" tabindex="0" aria-label="Page">{shown}</div>'
+
+
+def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str]]) -> str:
+    title = _file_menu(files, leaf.id) if len(files) > 1 else f"<h2>{name(leaf.name)}</h2>"
+    key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
+    at = "" if view.at is None else view.at
+    return (
+        f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}<p class="ll-meta">{_where(view, leaf, page)}</p>'
+        f'</div><div class="ll-tools">{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}</div></header>'
+    )
+
+
+def _where(view: View, leaf: Document, page: Page) -> str:
+    facts = []
+    if len(leaf.pages) > 1 or page.has_geometry:
+        label = f" ({escape(page.label)})" if page.label and page.label != str(page.page_no) else ""
+        facts.append(f"Page {page.page_no} of {number(len(leaf.pages))}{label}")
+    if leaf.language:
+        facts.append(escape(leaf.language))
+    if not page.has_geometry:
+        facts.append(count(page.text.count("\n") + 1, "line"))
+    if view.at is not None:
+        cite = view.citations[view.at]
+        checked = "checked" if cite.verified else "not confirmed"
+        facts.append(f'<b class="ll-here">evidence {view.at + 1}{place(cite)}, {checked}</b>')
+    return " · ".join(facts)
+
+
+def _file_menu(files: Sequence[tuple[str, str]], leaf_id: str) -> str:
+    options = "".join(
+        f'<option value="{escape(file_id)}"{" selected" if file_id == leaf_id else ""}>{escape(file_name)}</option>'
+        for file_id, file_name in files[:MAX_FILES_LISTED]
+    )
+    return f'<select class="ll-files" data-act="file" aria-label="File of the folder">{options}</select>'
+
+
+def _evidence_tools(view: View) -> str:
+    if not view.citations:
+        return ""
+    at = -1 if view.at is None else view.at
+    return _stepper("evidence", "evidence", f"{at + 1 or '–'} of {len(view.citations)}", at, len(view.citations))
+
+
+def _page_tools(view: View, leaf: Document) -> str:
+    if len(leaf.pages) < 2:
+        return ""
+    return _stepper(
+        "page", "page", f"{view.page_index + 1} of {number(len(leaf.pages))}", view.page_index, len(leaf.pages)
+    )
+
+
+def _stepper(act: str, noun: str, label: str, at: int, total: int) -> str:
+    def step(delta: int, drawing: str, word: str) -> str:
+        tag = button(icon(drawing), act, at + delta, css="ll-round", aria=f"{word} {noun}")
+        return tag if 0 <= at + delta < total else tag.replace("<button", "<button disabled", 1)
+
+    return (
+        f'<div class="ll-stepper" role="group" aria-label="{noun.capitalize()}">{step(-1, "left", "Previous")}'
+        f"<span>{noun.capitalize()} {label}</span>{step(1, 'right', 'Next')}</div>"
+    )
+
+
+def _zoom_tools() -> str:
+    """Zooming happens in the browser (assets/theme/longleaf.js); nothing is sent."""
+    return (
+        '<div class="ll-stepper" role="group" aria-label="Zoom">'
+        f'<button type="button" class="ll-round" data-zoom="-1" aria-label="Smaller" title="Smaller">{icon("minus")}</button>'
+        '<button type="button" class="ll-link" data-zoom="0" title="Fit the width">Fit</button>'
+        f'<button type="button" class="ll-round" data-zoom="1" aria-label="Larger" title="Larger">{icon("plus")}</button></div>'
+    )
+
+
+def page_image(leaf_id: str, view: View, page: Page) -> str:
+    """The page's picture and a box for every cited line; the chosen citation's boxes stand out."""
+    width, height = page.width_pt or 1.0, page.height_pt or 1.0
+    boxes = "".join(
+        _box(box, width, height, index, cite, index == view.at)
+        for index, cite in enumerate(view.citations)
+        if cite.document == leaf_id and cite.page_index == view.page_index
+        for box in (cite.line_boxes or ((cite.box,) if cite.box else ()))
+    )
+    source = f"/page/{escape(leaf_id)}/{view.page_index}.png"
+    return (
+        f'<div class="ll-sheet" style="aspect-ratio:{width:.2f}/{height:.2f}">'
+        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{boxes}</div>'
+    )
+
+
+def _box(box: Box, width: float, height: float, index: int, cite: Citation, is_chosen: bool) -> str:
+    css = "ll-box" + (" ll-box-chosen" if is_chosen else "") + ("" if cite.verified else " ll-box-unverified")
+    left, top = 100 * box.x0 / width, 100 * box.y0 / height
+    wide, high = 100 * (box.x1 - box.x0) / width, 100 * (box.y1 - box.y0) / height
+    return (
+        f'<div class="{css}" title="Evidence {index + 1}" '
+        f'style="left:{left:.3f}%;top:{top:.3f}%;width:{wide:.3f}%;height:{high:.3f}%"></div>'
+    )
+
+
+def text_lines(leaf: Document, view: View, page: Page) -> str:
+    """The file with line numbers; cited lines are marked. A long file is shown in parts."""
+    lines = _coloured(leaf, page.text)
+    marked = _cited_lines(view, leaf.id)
+    chosen = _cited_lines(view, leaf.id, only_chosen=True)
+    first = first_shown(view, len(lines), min(chosen, default=None))
+    last = min(len(lines), first + LINES_SHOWN - 1)
+    rows = "".join(
+        f'<li value="{line_no}"{_line_class(line_no, marked, chosen)}>{lines[line_no - 1] or " "}</li>'
+        for line_no in range(first, last + 1)
+    )
+    css = "ll-source" if leaf.kind in (Kind.CODE, Kind.MAP) else "ll-source ll-prose"
+    digits = f'style="--ll-digits:{len(str(last))}"'
+    return (
+        f'{_more("Earlier", first - LINES_SHOWN, first > 1)}<ol class="{css}" {digits} start="{first}">{rows}</ol>'
+        + (_more("Later", last + 1, last < len(lines)))
+    )
+
+
+def first_shown(view: View, num_lines: int, cited: int | None) -> int:
+    """From 1: where the shown part of a file of `num_lines` starts."""
+    if num_lines <= LINES_SHOWN:
+        return 1
+    wanted = view.first_line if view.first_line is not None else (cited or 1) - LINES_BEFORE
+    return max(1, min(wanted, num_lines))
+
+
+def _more(word: str, first_line: int, exists: bool) -> str:
+    return f'<p class="ll-more">{button(f"{word} lines", "lines", max(1, first_line))}</p>' if exists else ""
+
+
+def _line_class(line_no: int, marked: set[int], chosen: set[int]) -> str:
+    if line_no in chosen:
+        return ' class="ll-line ll-line-chosen"'
+    return ' class="ll-line"' if line_no in marked else ""
+
+
+def _cited_lines(view: View, leaf_id: str, *, only_chosen: bool = False) -> set[int]:
+    return {
+        line_no
+        for index, cite in enumerate(view.citations)
+        if cite.lines and cite.document == leaf_id and cite.page_index == view.page_index
+        if index == view.at or not only_chosen
+        for line_no in range(cite.lines[0], cite.lines[1] + 1)
+    }
+
+
+def _coloured(leaf: Document, text: str) -> list[str]:
+    """One HTML fragment a line, as many as the text has lines."""
+    if leaf.kind is not Kind.CODE or len(text) > COLOUR_LIMIT:
+        return [escape(_cut(line)) for line in text.split("\n")]
+    lines, line = [], ""
+    for css, piece in _tokens(_lexer(leaf), text):
+        for index, part in enumerate(piece.split("\n")):
+            if index:
+                lines.append(line)
+                line = ""
+            line += f'<span class="{css}">{escape(_cut(part))}</span>' if css and part else escape(_cut(part))
+    return [*lines, line]
+
+
+def _tokens(lexer: Lexer, text: str) -> Iterator[tuple[str, str]]:
+    for kind, piece in lex(text, lexer):
+        yield _css_class(kind), piece
+
+
+def _css_class(kind: _TokenType) -> str:
+    while kind not in STANDARD_TYPES and kind.parent is not None:
+        kind = kind.parent
+    return STANDARD_TYPES.get(kind, "")
+
+
+def _lexer(leaf: Document) -> Lexer:
+    """Keeps every character: line numbers must be those of the file."""
+    keep = {"stripnl": False, "stripall": False, "ensurenl": False}
+    try:
+        if leaf.language:
+            return get_lexer_by_name(leaf.language, **keep)
+        return get_lexer_for_filename(leaf.name, **keep)
+    except ClassNotFound:
+        return TextLexer(**keep)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE_CUT else f"{line[:LINE_CUT]} … ({number(len(line) - LINE_CUT)} more characters)"

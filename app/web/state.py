@@ -1,0 +1,65 @@
+"""What one open page remembers: small frozen values, kept in `gr.State`, never in a module.
+
+Owns the shapes only; the panels change them by making new ones.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llm.answer import Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A sample that was clicked: its question is asked as soon as its job is done."""
+
+    job_id: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The library panel: which jobs this page started last, what it dismissed, what waits for a yes."""
+
+    fresh: frozenset[str] = frozenset()  # jobs whose documents become the chosen ones
+    dismissed: frozenset[str] = frozenset()
+    confirming: str | None = None  # document whose deletion waits for a yes
+    starter: Starter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the viewer shows: a page of a leaf, and the citations that can be stepped through."""
+
+    document: str | None = None  # id of the catalogued document, where a person opened one
+    leaf: str | None = None
+    page_index: int = 0
+    citations: tuple[Citation, ...] = ()
+    at: int | None = None  # which citation is shown; None: none of them
+    first_line: int | None = None  # of a long text: where the shown part starts; None: around the citation
+
+    @classmethod
+    def of(cls, citations: tuple[Citation, ...], at: int = 0) -> "View":
+        """The view of citation `at`; an empty one where there are none."""
+        if not citations:
+            return cls()
+        cite = citations[at]
+        return cls(None, cite.document, cite.page_index, citations, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to put now. `nonce` makes two equal questions differ, so that the second is asked too."""
+
+    question: str = ""
+    nonce: int = 0
+
+
+@dataclass(frozen=True)
+class PageState:
+    """The `gr.State` components through which the panels speak to each other."""
+
+    chosen: Any  # tuple of document ids; None until something is chosen
+    shelf: Any  # Shelf
+    view: Any  # View
+    ask: Any  # Ask

@@ -1,0 +1,75 @@
+"""The viewer panel: the cited page with the evidence marked, and the way from one piece of evidence to the next.
+
+Owns its component and its events; it shows whatever the page's `view` state says.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from app.errors import sentence_of
+from app.service import Longleaf
+from app.web.ask import position
+from app.web.render import sheet as fragments
+from app.web.state import PageState, View
+from app.web.theme import fragment
+from ingest.document import Kind
+
+log = logging.getLogger(__name__)
+FAULT = "Longleaf failed to show this page; its log says more."
+
+
+class ViewerPanel:
+    """Built inside the page's layout; `wire` connects it."""
+
+    def __init__(self, longleaf: Longleaf) -> None:
+        self._longleaf = longleaf
+        self.sheet = fragment("ll-sheet", fragments.empty())
+
+    def wire(self, state: PageState) -> None:
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        state.view.change(self.show, [state.view], [self.sheet], **hidden)
+        self.sheet.select(self.step, [state.view], [state.view], **hidden)
+
+    def show(self, view: View) -> str:
+        if view.leaf is None:
+            return fragments.empty()
+        try:
+            leaf = self._longleaf.document(view.leaf)
+            if not 0 <= view.page_index < len(leaf.pages):
+                return fragments.unavailable(f"{leaf.name} has no page {view.page_index + 1}.")
+            return fragments.sheet(view, leaf, self._files(view))
+        except Exception as error:
+            sentence = sentence_of(error)
+            if sentence is None:
+                log.exception("showing a page failed")
+            return fragments.unavailable(sentence or FAULT)
+
+    def step(self, event: gr.EventData, view: View) -> Any:
+        """Previous or next evidence, page, file, or part of a long file."""
+        match str(event._data.get("act", "")), position(event, 1_000_000_000):
+            case "evidence", int(at) if at < len(view.citations):
+                return replace(View.of(view.citations, at), document=view.document)
+            case "page", int(page_index):
+                return replace(view, page_index=page_index, at=self._cited_at(view, page_index), first_line=None)
+            case "lines", int(first_line):
+                return replace(view, first_line=first_line)
+            case "file", _:
+                return View(document=view.document, leaf=str(event._data.get("value", ""))[:80])
+        return gr.skip()
+
+    def _cited_at(self, view: View, page_index: int) -> int | None:
+        """The first citation on that page, so that its boxes stand out; None where it has none."""
+        on_page = (i for i, c in enumerate(view.citations) if c.document == view.leaf and c.page_index == page_index)
+        return next(on_page, None)
+
+    def _files(self, view: View) -> list[tuple[str, str]]:
+        """Id and name of the files of the folder that is open; none for a lone document."""
+        if view.document is None:
+            return []
+        document = self._longleaf.document(view.document)
+        if document.kind is not Kind.FOLDER:
+            return []
+        return [(leaf.id, leaf.name) for leaf in document.leaves() if leaf.pages]

@@ -1,0 +1,214 @@
+/* What the page does in the browser: clicks become panel events, files are sent, the page is zoomed, keys work.
+   Nothing here knows documents; nothing is loaded from or sent to another machine. */
+(() => {
+  "use strict";
+  const PHONE = matchMedia("(max-width: 820px)");
+  const AT_ONCE = 3; // files sent at the same time
+  const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
+  const SHARP_FROM = 1.5; // from this zoom on, the page image is asked for in a higher resolution
+
+  // --- Panels: elements with data-act tell Python ------------------------------------------------------------------
+  const panels = (window.longleafPanels ||= []);
+  function wirePanels() {
+    for (const [element, trigger, watch] of panels.splice(0)) {
+      element.addEventListener("click", (event) => {
+        const target = event.target.closest("[data-act]");
+        if (!target || target.disabled || target.matches("input, select")) return;
+        trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "" });
+        if (["cite", "earlier", "open"].includes(target.dataset.act)) revealSheet();
+      });
+      element.addEventListener("change", (event) => {
+        const target = event.target.closest("[data-act]");
+        if (!target) return;
+        trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "", checked: target.checked ?? false, value: target.value ?? "" });
+      });
+      watch("value", () => afterRender(element));
+      if (element.querySelector("[data-drop]")) wireDrop(element.querySelector("[data-drop]"), trigger);
+      afterRender(element);
+    }
+  }
+  window.longleafWire = wirePanels;
+
+  /* Gradio patches attributes; what a person changed since lives in properties and is set here. */
+  function afterRender(element) {
+    for (const box of element.querySelectorAll("input[type=checkbox][data-act]")) box.checked = box.hasAttribute("checked");
+    for (const menu of element.querySelectorAll("select[data-act]")) {
+      const chosen = menu.querySelector("option[selected]");
+      if (chosen) menu.value = chosen.value;
+    }
+    const stage = element.querySelector(".ll-stage");
+    if (stage) {
+      sharpen(stage);
+      showEvidence(stage);
+    }
+    markShown();
+  }
+
+  // --- Viewer --------------------------------------------------------------------------------------------------------
+  let zoom = 1;
+  let wantsReveal = false;
+
+  function revealSheet() {
+    wantsReveal = PHONE.matches;
+    setTimeout(() => (wantsReveal = false), 3000);
+    // The same page again is not rendered again: go there now.
+    if (wantsReveal) setTimeout(() => document.querySelector("#ll-sheet")?.scrollIntoView({ behavior: "smooth", block: "start" }), 250);
+  }
+
+  function showEvidence(stage) {
+    const sheet = stage.querySelector(".ll-sheet, .ll-source");
+    const key = stage.parentElement.querySelector(".ll-sheet-head")?.dataset.key ?? "";
+    if (!sheet || stage.dataset.shownKey === key) return;
+    stage.dataset.shownKey = key;
+    const target = stage.querySelector(".ll-box-chosen, .ll-line-chosen") ?? stage.querySelector(".ll-box, .ll-line");
+    const top = target ? target.getBoundingClientRect().top - stage.getBoundingClientRect().top + stage.scrollTop : 0;
+    stage.scrollTop = target ? Math.max(0, top - stage.clientHeight / 3) : 0;
+  }
+
+  /* Which citation the viewer is at: shown on the citations under the answer. */
+  function markShown() {
+    const at = document.querySelector("#ll-sheet .ll-sheet-head")?.dataset.at ?? "";
+    for (const cite of document.querySelectorAll("#ll-answer [data-act=cite]"))
+      cite.setAttribute("aria-pressed", cite.dataset.arg === at ? "true" : "false");
+  }
+
+  function setZoom(step) {
+    const at = ZOOMS.reduce((best, value, index) => (Math.abs(value - zoom) < Math.abs(ZOOMS[best] - zoom) ? index : best), 2);
+    zoom = step === 0 ? 1 : ZOOMS[Math.max(0, Math.min(ZOOMS.length - 1, at + step))];
+    document.documentElement.style.setProperty("--ll-zoom", zoom);
+    for (const stage of document.querySelectorAll(".ll-stage")) sharpen(stage);
+  }
+
+  function sharpen(stage) {
+    const image = stage.querySelector("img[data-src]");
+    if (!image) return;
+    const dense = (window.devicePixelRatio || 1) >= 1.5 || zoom >= SHARP_FROM;
+    const wanted = image.dataset.src + (dense ? "?dpi=200" : "");
+    if (image.getAttribute("src") !== wanted) image.setAttribute("src", wanted);
+  }
+
+  // --- Sending files ---------------------------------------------------------------------------------------------------
+  function wireDrop(zone, trigger) {
+    const inputs = zone.querySelectorAll("input[type=file]");
+    zone.addEventListener("click", (event) => {
+      const pick = event.target.closest("[data-pick]");
+      if (pick) zone.querySelector(`[data-files=${pick.dataset.pick}]`).click();
+    });
+    for (const input of inputs)
+      input.addEventListener("change", (event) => {
+        event.stopPropagation();
+        const files = [...input.files].map((file) => [file.webkitRelativePath || file.name, file]);
+        input.value = "";
+        send(zone, trigger, files);
+      });
+    const over = (on) => (event) => {
+      event.preventDefault();
+      zone.classList.toggle("ll-over", on);
+    };
+    zone.addEventListener("dragover", over(true));
+    zone.addEventListener("dragleave", over(false));
+    zone.addEventListener("drop", async (event) => {
+      over(false)(event);
+      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+      const files = entries.length ? (await Promise.all(entries.map((entry) => walk(entry, "")))).flat()
+                                   : [...event.dataTransfer.files].map((file) => [file.name, file]);
+      send(zone, trigger, files);
+    });
+  }
+
+  async function walk(entry, above) {
+    const path = above + entry.name;
+    if (entry.isFile) return [[path, await new Promise((found, failed) => entry.file(found, failed))]];
+    const reader = entry.createReader();
+    const found = [];
+    for (;;) {
+      const some = await new Promise((got, failed) => reader.readEntries(got, failed));
+      if (!some.length) return found;
+      for (const inner of some) found.push(...(await walk(inner, path + "/")));
+    }
+  }
+
+  async function send(zone, trigger, files) {
+    if (!files.length) return trigger("select", { act: "refused", arg: "Nothing was chosen, or the folder holds no files." });
+    if (zone.classList.contains("ll-busy")) return;
+    const stop = new AbortController();
+    const total = files.reduce((sum, [, file]) => sum + file.size, 0) || 1;
+    const sent = new Map();
+    const status = zone.querySelector(".ll-sending");
+    const show = () => {
+      const done = [...sent.values()].reduce((sum, value) => sum + value, 0);
+      status.querySelector("[data-sending]").textContent = `Sending ${files.length === 1 ? files[0][0] : files.length + " files"} · ${Math.floor((100 * done) / total)} %`;
+      status.querySelector("i").style.width = `${(100 * done) / total}%`;
+    };
+    zone.classList.add("ll-busy");
+    status.hidden = false;
+    zone.querySelector("[data-stop-sending]").onclick = () => stop.abort();
+    let batch = null;
+    try {
+      batch = (await (await checked(fetch("/uploads", { method: "POST", signal: stop.signal }))).json()).batch;
+      const queue = [...files];
+      const lane = async () => {
+        for (let next; (next = queue.shift()); ) await put(batch, next, (bytes) => { sent.set(next[0], bytes); show(); }, stop.signal);
+      };
+      show();
+      await Promise.all(Array.from({ length: AT_ONCE }, lane));
+      trigger("select", { act: "upload", arg: batch });
+    } catch (error) {
+      stop.abort();
+      if (batch) fetch(`/uploads/${batch}`, { method: "DELETE" }).catch(() => {});
+      if (error.name !== "AbortError") trigger("select", { act: "refused", arg: error.message });
+    } finally {
+      zone.classList.remove("ll-busy");
+      status.hidden = true;
+    }
+  }
+
+  async function checked(request) {
+    const response = await request;
+    if (response.ok) return response;
+    throw new Error(sentenceOf(await response.text(), response.status));
+  }
+
+  function sentenceOf(body, status) {
+    try { return JSON.parse(body).detail; } catch { return body.slice(0, 300) || `The upload failed (${status}).`; }
+  }
+
+  function put(batch, [path, file], onBytes, signal) {
+    return new Promise((done, failed) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", `/uploads/${batch}?path=${encodeURIComponent(path)}`);
+      request.upload.onprogress = (event) => onBytes(event.loaded);
+      request.onload = () => (request.status < 300 ? (onBytes(file.size), done()) : failed(new Error(sentenceOf(request.responseText, request.status))));
+      request.onerror = () => failed(new Error(`${path} could not be sent: Longleaf does not answer.`));
+      request.onabort = () => failed(new DOMException("stopped", "AbortError"));
+      signal.addEventListener("abort", () => request.abort());
+      if (signal.aborted) return request.onabort();
+      request.send(file);
+    });
+  }
+
+  // --- Keys, light and dark, the phone's drawer --------------------------------------------------------------------------
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelector("#ll-stop")?.click();
+  });
+  document.addEventListener("click", (event) => {
+    const toggle = event.target.closest("[data-toggle]")?.dataset.toggle;
+    if (toggle === "library") document.body.classList.toggle("ll-library-open");
+    if (toggle === "dark") {
+      const dark = document.body.classList.toggle("dark");
+      try { localStorage.setItem("longleaf-dark", dark ? "1" : "0"); } catch { /* private window */ }
+    }
+    const step = event.target.closest("[data-zoom]")?.dataset.zoom;
+    if (step !== undefined) setZoom(Number(step));
+  });
+  // A file dropped beside the zone must not replace the page.
+  for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
+
+  function restoreDark() {
+    let stored = null;
+    try { stored = localStorage.getItem("longleaf-dark"); } catch { /* private window */ }
+    if (stored !== null && !new URLSearchParams(location.search).has("__theme")) document.body.classList.toggle("dark", stored === "1");
+  }
+  restoreDark();
+  wirePanels();
+})();
