@@ -5,7 +5,7 @@ False survives: only None means "not given". Every field is described in docs/SE
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,14 @@ from app.errors import BadSetting
 
 PREFIX = "LONGLEAF_"
 DTYPES = ("float32", "bfloat16", "float16")
+
+# What the libraries below read when they are loaded. A value that a person has set stays.
+_CALM = {
+    "OMP_WAIT_POLICY": "passive",  # two busy threads on one free core cost 20 times
+    "TOKENIZERS_PARALLELISM": "false",  # else a warning for every child process
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
 
 
 def _default_data_dir() -> Path:
@@ -55,6 +63,12 @@ class Settings:
         values = _from_variables(os.environ if environ is None else environ)
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
+
+
+def calm_environment(environ: MutableMapping[str, str] | None = None) -> None:
+    """Keeps the libraries quiet: no telemetry, no spinning threads. To be called before torch or gradio are loaded."""
+    for name, value in _CALM.items():
+        (os.environ if environ is None else environ).setdefault(name, value)
 
 
 def variable_names() -> dict[str, str]:

@@ -1,0 +1,111 @@
+"""`ask`: questions about sources, answered on standard output."""
+
+import click
+
+from app.cli.options import MODEL, as_json, finite, not_blank, source_options, with_settings
+from app.cli.output import after_answer, echo_json, timing_line
+from app.cli.progress import Progress
+from app.cli.session import find_or_add, session
+from app.service import Longleaf
+from app.settings import Settings
+from ingest.options import PageRange, ReadOptions
+from llm.answer import Answer, Answered, AskOptions, ReadingProgress, TextDelta
+
+EXAMPLES = """\b
+Examples:
+  python app.py ask contract.pdf -q "Which law governs it?"
+  python app.py ask contract.pdf -q "Who signs?" -q "When does it end?"   one reading, two answers
+  python app.py ask manual.pdf --pages 3-7,12 -q "How is it installed?"
+  python app.py ask src/ notes.md -q "Where is the retry limit set?"      code and documents together
+  python app.py ask 03efbda01358 -q "Which law governs it?"               something in the library, by id
+  python app.py ask contract.pdf -q "Who signs?" --json > answer.json
+"""
+_DEFAULTS = AskOptions()
+
+
+@click.command(epilog=EXAMPLES)
+@source_options
+@click.option(
+    "-q", "--question", "questions", required=True, multiple=True, callback=not_blank, metavar="TEXT",
+    help="What you want to know; may be given several times. With --json: one object a line then.",
+)  # fmt: skip
+@as_json
+@click.option("--exact", is_flag=True, help="Read everything or refuse; never fall back to the best passages.")
+@click.option(
+    "--top-k", type=click.IntRange(min=1), default=_DEFAULTS.top_k, show_default=True,
+    help="Passages shown to the model where a document does not fit its context.",
+)  # fmt: skip
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), default=_DEFAULTS.max_new_tokens, show_default=True,
+    help="Length limit of an answer.",
+)  # fmt: skip
+@click.option(
+    "--temperature", type=click.FloatRange(min=0), default=_DEFAULTS.temperature, show_default=True, callback=finite,
+    help="0 always takes the likeliest word.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the draw, above temperature 0.")
+@with_settings("data_dir", *MODEL)
+def ask(
+    settings: Settings,
+    sources: tuple[str, ...],
+    questions: tuple[str, ...],
+    as_json: bool,
+    pages: PageRange | None,
+    password: str | None,
+    exact: bool,
+    top_k: int,
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+) -> None:
+    """Ask questions of files, folders, archives, or documents of the library.
+
+    A SOURCE is read once and kept in the library: the next question about it reads nothing again. The answer comes
+    with the places it rests on, each checked against the document, and with what was read and what was left out. An
+    answer that the documents do not hold says so, and is no error.
+    """
+    options = AskOptions(
+        max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, exact=exact, top_k=top_k
+    )  # fmt: skip
+    with session(settings) as (longleaf, progress):
+        entries = find_or_add(longleaf, progress, sources, ReadOptions(password=password, pages=pages))
+        ids = [entry.id for entry in entries]
+        for number, question in enumerate(questions):
+            if as_json:
+                answer = _answer(longleaf, progress, ids, question, options, is_shown=False)
+                echo_json(answer.as_json(), one_line=len(questions) > 1)
+                continue
+            if len(questions) > 1:
+                click.echo(("\n" if number else "") + f"> {question}")
+            answer = _answer(longleaf, progress, ids, question, options, is_shown=True)
+            for line in after_answer(answer):
+                click.echo(line)
+            click.echo(timing_line(answer), err=True)
+
+
+def _answer(
+    longleaf: Longleaf, progress: Progress, ids: list[str], question: str, options: AskOptions, *, is_shown: bool
+) -> Answer:
+    """Asks, and writes the answer while it comes when it `is_shown`."""
+    written = ""
+    for event in longleaf.ask(ids, question, options):
+        if isinstance(event, ReadingProgress):
+            progress.reading(event)
+        elif isinstance(event, TextDelta):
+            progress.pause()
+            written += event.text
+            if is_shown:
+                click.echo(event.text, nl=False)
+        elif isinstance(event, Answered):
+            progress.pause()
+            if is_shown:
+                click.echo(_rest(written, event.answer.answer) + "\n")
+            return event.answer
+    raise AssertionError("the engine ended without an answer, and nobody stopped it")
+
+
+def _rest(written: str, answer: str) -> str:
+    """What is still to be written of an answer: its end, or all of it anew where it was changed after the fact."""
+    if answer.strip() == written.strip():
+        return ""
+    return answer[len(written) :] if answer.startswith(written) else f"\n{answer}"

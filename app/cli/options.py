@@ -1,0 +1,92 @@
+"""Options that several verbs share, and the values that click does not know: page ranges, finite numbers."""
+
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.settings import DTYPES, Settings
+from ingest.options import PageRange
+
+Verb = Callable[..., Any]
+
+_SETTINGS = {
+    "data_dir": click.option(
+        "--data-dir", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+        help="The library: what was read, and the answers. Default: your user data folder.",
+    ),
+    "model": click.option(
+        "--model", metavar="NAME",
+        help="A checkpoint folder, or a name on the Hugging Face hub (this alone opens a connection). "
+        "Default: the packaged model.",
+    ),
+    "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
+    "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),
+    "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
+    "host": click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1, only here."),
+    "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
+}  # fmt: skip
+MODEL = ("model", "device", "dtype", "threads")
+
+
+def with_settings(*names: str) -> Callable[[Verb], Verb]:
+    """Adds the options and gives the verb one `settings` instead: options, then environment, then defaults."""
+
+    def decorate(verb: Verb) -> Verb:
+        @functools.wraps(verb)
+        def call(**values: Any) -> Any:
+            chosen = {name: values.pop(name) for name in names}
+            return verb(settings=Settings.from_environment(**chosen), **values)
+
+        decorated: Verb = call
+        for name in reversed(names):
+            decorated = _SETTINGS[name](decorated)
+        return decorated
+
+    return decorate
+
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Write one JSON object to standard output, and nothing else."
+)
+
+
+class Pages(click.ParamType[PageRange]):
+    """A page range: 3-7,12."""
+
+    name = "pages"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> PageRange:
+        if isinstance(value, PageRange):
+            return value
+        try:
+            return PageRange.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def source_options(verb: Verb) -> Verb:
+    """SOURCE…, --pages and --password."""
+    for add in (
+        click.option("--password", metavar="TEXT", help="Opens encrypted PDFs. Used once, never stored."),
+        click.option("--pages", type=Pages(), metavar="RANGE", help="Read only these pages of the files given: 3-7,12"),
+        click.argument("sources", nargs=-1, required=True, metavar="SOURCE…"),
+    ):
+        verb = add(verb)
+    return verb
+
+
+def finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """Callback: refuses "nan" and "inf", which every range check lets pass."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.", ctx, param)
+    return value
+
+
+def not_blank(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(value.strip() for value in values):
+        raise click.BadParameter("it is empty; write what you want to know.", ctx, param)
+    return values

@@ -1,0 +1,93 @@
+"""How answers and documents look on a terminal, and as JSON. What a person reads goes through `click.echo`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from app.service import Entry
+from llm.answer import Answer, Citation, Coverage, LeftOut
+
+SHOWN_LEFT_OUT = 5
+
+
+def echo_json(value: Any, *, one_line: bool = False) -> None:
+    """One JSON object on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=None if one_line else 2))
+
+
+def after_answer(answer: Answer) -> Iterator[str]:
+    """The lines below an answer: citations, then coverage."""
+    for number, citation in enumerate(answer.citations, 1):
+        yield f"[{number}] {citation_line(citation)}"
+    yield coverage_line(answer.coverage)
+
+
+def citation_line(citation: Citation) -> str:
+    doubt = "" if citation.verified else " (not found there word for word)"
+    return f"{citation.source}{_where(citation)}: “{' '.join(citation.quote.split())}”{doubt}"
+
+
+def _where(citation: Citation) -> str:
+    if citation.lines is not None:
+        first, last = citation.lines
+        return f", line {first}" if first == last else f", lines {first}-{last}"
+    return f", page {citation.page}" if citation.page is not None else ""
+
+
+def coverage_line(coverage: Coverage) -> str:
+    """What the model saw, in one line; what it did not see is never left unsaid."""
+    if coverage.tokens_read == coverage.tokens_total and coverage.pages_read == coverage.pages_total:
+        read = f"Read all {_count(coverage.pages_total, 'page')} ({_count(coverage.tokens_total, 'token')})"
+    else:
+        read = (
+            f"Read {coverage.pages_read:,} of {_count(coverage.pages_total, 'page')} "
+            f"({coverage.tokens_read:,} of {_count(coverage.tokens_total, 'token')})"
+        )
+    where = f" of {_count(coverage.sources, 'file')}" if coverage.sources != 1 else ""
+    if not coverage.left_out:
+        return f"{read}{where}."
+    shown = "; ".join(_left_out(item) for item in coverage.left_out[:SHOWN_LEFT_OUT])
+    more = len(coverage.left_out) - SHOWN_LEFT_OUT
+    return f"{read}{where}. Left out: {shown}" + (f"; and {more:,} more (--json lists them all)." if more > 0 else ".")
+
+
+def _left_out(item: LeftOut) -> str:
+    page = f", page {item.page}" if item.page is not None else ""
+    return f"{item.source}{page}: {item.reason.rstrip('.')}"
+
+
+def timing_line(answer: Answer) -> str:
+    timing = answer.timing
+    return (
+        f"{timing.total_s:.1f} s in all, {timing.first_token_s:.1f} s to the first word; read {timing.new_tokens:,} "
+        f"new tokens in {timing.read_s:.1f} s and reused {timing.reused_tokens:,}; wrote "
+        f"{timing.decode_tokens_per_s:.0f} tokens a second with {answer.model.name}."
+    )
+
+
+def entry_line(entry: Entry) -> str:
+    """One row of `library list`."""
+    state = f"read, {entry.tokens:,} tokens" if entry.tokens is not None else "not read yet"
+    problems = f", {_count(len(entry.problems), 'problem')}" if entry.problems else ""
+    return (
+        f"{entry.id[:12]}  {entry.name}  ({entry.kind}, {_count(entry.pages, 'page')}, {size(entry.size_bytes)}; "
+        f"{state}{problems})"
+    )
+
+
+def size(num_bytes: int) -> str:
+    """ "812 bytes", "1.4 MB"; powers of 1000."""
+    if num_bytes < 1000:
+        return _count(num_bytes, "byte")
+    value = float(num_bytes)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 1000 or unit == "GB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

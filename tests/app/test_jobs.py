@@ -1,0 +1,91 @@
+"""Background jobs: stages in order, one sentence for a failure, cancel, and a worker that outlives both."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.errors import BadRequest
+from app.jobs import FINISHED, Jobs, JobStatus
+from app.service import Longleaf
+
+
+@pytest.fixture
+def jobs(longleaf: Longleaf) -> Iterator[Jobs]:
+    opened = Jobs(longleaf)
+    yield opened
+    opened.close()
+
+
+def wait_for(
+    jobs: Jobs, job_id: str, done: Callable[[JobStatus], bool] = lambda status: status.is_finished
+) -> JobStatus:
+    deadline = time.monotonic() + 30
+    while not done(jobs.job(job_id)):
+        assert time.monotonic() < deadline, jobs.job(job_id)
+        time.sleep(0.01)
+    return jobs.job(job_id)
+
+
+def test_a_source_is_parsed_and_read(jobs: Jobs, longleaf: Longleaf, texts: SimpleNamespace) -> None:
+    lease, project = jobs.submit([(texts.lease, "our lease.txt"), (texts.project, "project")])
+    status = wait_for(jobs, project)
+    assert (status.stage, status.error, status.done, status.total, status.unit) == ("done", None, 3, 3, "tokens")
+    assert longleaf.entry("our lease.txt").is_read
+    assert jobs.job(lease).entry_id == longleaf.entry("our lease.txt").id
+    assert [each.id for each in jobs.jobs()] == [lease, project]
+
+
+def test_a_failure_is_one_sentence_and_the_next_job_runs(jobs: Jobs, texts: SimpleNamespace, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7 nothing else")
+    failed, missing, good = jobs.submit([(broken, "broken.pdf"), (tmp_path / "no", "no"), (texts.notes, "notes.txt")])
+    assert wait_for(jobs, good).stage == "done"
+    assert jobs.job(failed).stage == "failed"
+    assert "broken.pdf" in (jobs.job(failed).error or "")
+    assert "\n" not in (jobs.job(failed).error or "")
+    assert "does not exist; give the path of a file or folder" in (jobs.job(missing).error or "")
+
+
+def test_a_fault_of_longleaf_is_told_and_logged(
+    jobs: Jobs, texts: SimpleNamespace, engine: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    engine.during_reading = fault
+    (job_id,) = jobs.submit([(texts.lease, "lease.txt")])
+    assert wait_for(jobs, job_id).error == "lease.txt could not be read: an unexpected ZeroDivisionError; see the log"
+    assert "secret detail" in caplog.text
+
+
+def test_cancel_while_reading_and_while_waiting(jobs: Jobs, texts: SimpleNamespace, engine: Any) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        reading.set()
+        go_on.wait(20)
+
+    engine.during_reading = block
+    first, second = jobs.submit([(texts.project, "project"), (texts.notes, "notes.txt")])
+    assert reading.wait(20)
+    jobs.cancel(second)
+    jobs.cancel(first)
+    assert jobs.job(second).stage == "cancelled"
+    go_on.set()
+    assert wait_for(jobs, first).stage == "cancelled"
+    engine.during_reading = lambda: None
+    (again,) = jobs.submit([(texts.notes, "notes.txt")])
+    assert wait_for(jobs, again).stage == "done"
+    jobs.cancel(again)
+    assert jobs.job(again).stage == "done"
+
+
+def test_a_job_that_is_not_known_is_named(jobs: Jobs) -> None:
+    with pytest.raises(BadRequest, match="there is no job 'abc'; it may have been of an earlier run"):
+        jobs.job("abc")
+    assert FINISHED == ("done", "failed", "cancelled")

@@ -1,0 +1,61 @@
+"""Where settings come from, what they refuse, and that the page about them is true."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from app.errors import BadSetting
+from app.settings import PREFIX, Settings, calm_environment, variable_names
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "SETTINGS.md"
+
+
+def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None:
+    environ = {"LONGLEAF_PORT": "8000", "LONGLEAF_MODEL": "some/model", "PATH": "/bin"}
+    settings = Settings.from_environment(environ, port=9000, model=None, threads=None)
+    assert (settings.port, settings.model, settings.threads, settings.host) == (9000, "some/model", None, "127.0.0.1")
+
+
+def test_an_explicit_zero_survives() -> None:
+    assert Settings.from_environment({"LONGLEAF_PORT": "8000"}, port=0).port == 0
+    assert Settings.from_environment({"LONGLEAF_PORT": "0"}).port == 0
+
+
+def test_folders_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = Settings.from_environment({"LONGLEAF_DATA_DIR": "here", "LONGLEAF_CACHE_DIR": "~/there"})
+    assert (settings.data_dir, settings.cache_dir) == (tmp_path / "here", tmp_path / "home" / "there")
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"LONGLEAF_PROT": "1"}, "unknown environment variable LONGLEAF_PROT; known are LONGLEAF_CACHE_DIR, "),
+        ({"LONGLEAF_PORT": "web"}, "environment variable LONGLEAF_PORT is 'web'; it must be a whole number"),
+        ({"LONGLEAF_PORT": "70000"}, "port is 70000; it must be between 0 (any free port) and 65535"),
+        ({"LONGLEAF_THREADS": "0"}, "threads is 0; it must be at least 1, or left out to use the free cores"),
+        ({"LONGLEAF_DTYPE": "int3"}, "dtype is 'int3'; it must be one of float32, bfloat16, float16"),
+        ({"LONGLEAF_MODEL": " "}, "environment variable LONGLEAF_MODEL is empty; give it a value or unset it"),
+    ],
+)
+def test_what_is_not_allowed_is_named(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(BadSetting, match=re.escape(sentence)):
+        Settings.from_environment(environ)
+
+
+def test_the_page_lists_every_variable_with_its_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \|", DOCS.read_text("utf-8"), re.MULTILINE)
+    listed = {name: default.strip().strip("`") for name, default, _ in rows}
+    assert listed.keys() == variable_names().keys()
+    for item in dataclasses.fields(Settings):
+        if item.default not in (None, dataclasses.MISSING):
+            assert listed[PREFIX + item.name.upper()] == str(item.default)
+
+
+def test_a_persons_own_environment_stays() -> None:
+    environ = {"OMP_WAIT_POLICY": "active"}
+    calm_environment(environ)
+    assert (environ["OMP_WAIT_POLICY"], environ["TOKENIZERS_PARALLELISM"]) == ("active", "false")
