@@ -1,8 +1,8 @@
 """Passages: the pieces of a document that are ranked, of 600 to 900 characters on unit borders, never across pages.
 
 Owns the cutting and the words that stand around a passage (file name, nearest heading, a table's first row), which
-help to find it but are not part of it: `page.text[passage.start:passage.end]` is all that is ever quoted. Prose
-passages overlap by at most one short sentence, so that no sentence loses the one before it.
+help to find it but are not part of it: `page.text[passage.start:passage.end]` is all that is ever quoted.
+Passages do not overlap: each is ranked by its best sentence, so a sentence on a border loses nothing.
 """
 
 import re
@@ -17,7 +17,6 @@ from llm.evidence.sentences import Unit, sentences
 MAX_CHARS = 900
 _GOOD_CHARS = 500  # from here on a passage ends at the next paragraph or heading
 _GOOD_DEFINITION_CHARS = 200  # … at the next definition of a code file
-_OVERLAP_CHARS = 200
 _CONTEXT_CHARS = 160
 
 
@@ -49,26 +48,24 @@ def cut(document: Document) -> Iterator[Passage]:
         headings.enter(page, definitions)
         table_head = ""
         for group in _groups(page, sentences(page, kind=document.kind), frozenset(start for start, _ in definitions)):
-            first = group[0]
-            if first.role is Role.TABLE and first.opens:
-                table_head = flowing(page.text[first.start : first.end])
-            above = table_head if first.role is Role.TABLE and not first.opens else ""
-            parts = (document.name, headings.above(first.start), above)
-            context = " · ".join(part[:_CONTEXT_CHARS] for part in parts if part)
-            units = tuple((unit.start, unit.end) for unit in group)
-            yield Passage(page_index, first.start, group[-1].end, context, units)
+            start = group[0].start
+            above = table_head if group[0].role is Role.TABLE and not group[0].opens else ""
+            context = " · ".join(
+                part[:_CONTEXT_CHARS] for part in (document.name, headings.above(start), above) if part
+            )
+            yield Passage(page_index, start, group[-1].end, context, tuple((unit.start, unit.end) for unit in group))
+            for unit in group:
+                if unit.role is Role.TABLE and unit.opens:
+                    table_head = flowing(page.text[unit.start : unit.end])
 
 
 def _groups(page: Page, units: list[Unit], definitions: frozenset[int]) -> Iterator[list[Unit]]:
     """Packs units into passages. A passage ends early rather than split a paragraph, and never spans a footer."""
     group: list[Unit] = []
     for unit in units:
-        if group and _crosses_furniture(page, group[-1].end, unit.start):
+        if group and (_crosses_furniture(page, group[-1].end, unit.start) or _ends_before(unit, group, definitions)):
             yield group
             group = []
-        elif group and _ends_before(unit, group, definitions):
-            yield group
-            group = _overlap(group, unit)
         group.append(unit)
     if group:
         yield group
@@ -79,12 +76,6 @@ def _ends_before(unit: Unit, group: list[Unit], definitions: frozenset[int]) -> 
     if unit.end - group[0].start > MAX_CHARS or (unit.start in definitions and chars >= _GOOD_DEFINITION_CHARS):
         return True
     return (unit.opens or unit.role is Role.HEADING) and chars >= _GOOD_CHARS
-
-
-def _overlap(group: list[Unit], following: Unit) -> list[Unit]:
-    last = group[-1]
-    short = last.end - last.start <= _OVERLAP_CHARS and len(group) > 1
-    return [last] if short and last.role is following.role is Role.TEXT and not following.opens else []
 
 
 def _crosses_furniture(page: Page, end: int, start: int) -> bool:

@@ -1,0 +1,158 @@
+"""Ranking: which passages of a set of documents a question is about, best first.
+
+Two stages. All passages: BM25 (as a share of the best) plus the cosine of the best piece. The best 60 of those: two
+more numbers, the share of the question's idf weight that one piece covers, and the share of its neighbouring word
+pairs that stand side by side in one. The mix was fitted by a softmax over the candidates of 600 SQuADShifts questions
+and measured on 600 others (docs/BENCHMARKS.md; `python -m tests.bench.evidence_quality`).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import bm25s  # type: ignore[import-untyped]
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ingest.document import Document
+from llm.evidence.embedding import Embedder
+from llm.evidence.index import EvidenceIndex
+from llm.evidence.lexical import question_terms, terms
+from llm.evidence.passages import Passage, flowing
+
+_CANDIDATES = 60
+_K1, _B = 1.2, 0.75  # BM25; flat around here: recall@5 within 0.006 for k1 0.6-2.0 and b 0.5-0.9
+_WEIGHT_LEXICAL, _WEIGHT_COVERED, _WEIGHT_PAIRS = 0.4, 0.37, 0.23  # beside 1.0 for the cosine
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPiece:
+    """Characters [start, end) of a passage's page; its cosine with the question, and the idf weight it covers."""
+
+    start: int
+    end: int
+    cosine: float
+    covered: float  # share of the question's idf weight
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A passage with the numbers that ranked it. Shares are of the question's idf weight, 0 to 1."""
+
+    passage: Passage
+    document: Document
+    score: float
+    lexical: float  # BM25 over the most that the question's terms could give
+    cosine: float  # of the best piece
+    covered: float  # share covered by the best piece
+    covered_by_passage: float
+    pairs: float  # share of the question's neighbouring word pairs that stand side by side in one piece
+    pieces: tuple[ScoredPiece, ...]
+
+    @property
+    def text(self) -> str:
+        return self.document.pages[self.passage.page_index].text[self.passage.start : self.passage.end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    vector: torch.Tensor  # (WIDTH,) float16
+    weights: dict[str, float]  # idf of each term
+    pairs: frozenset[tuple[str, str]]
+
+    def share(self, found: set[str]) -> float:
+        total = sum(self.weights.values())
+        return sum(weight for term, weight in self.weights.items() if term in found) / total if total else 0.0
+
+
+class Searcher:
+    """Several indexes searched as one. Making one costs 2 s for a million tokens: keep it while the set is the same."""
+
+    def __init__(self, indexes: Sequence[EvidenceIndex], embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._indexes = [index for index in indexes if index.passages]
+        self._places = [(index, at) for index in self._indexes for at in range(len(index.passages))]
+        self._bm25 = bm25s.BM25(k1=_K1, b=_B)
+        if self._indexes:
+            words = [terms(_passage_text(index, at)) or [""] for index, at in self._places]
+            self._bm25.index(words, show_progress=False)
+
+    def rank(self, question: str, top_k: int) -> list[Ranked]:
+        """At most `top_k` passages, best first; none only where the documents have no text."""
+        if not self._places:
+            return []
+        asked = self._asked(question)
+        lexical = self._lexical(asked)
+        cosines = [(index.vectors @ asked.vector).float().numpy() for index in self._indexes]  # each (N,)
+        best_cosines = np.concatenate([_best_of_passage(*pair) for pair in zip(self._indexes, cosines, strict=True)])
+        relative = lexical / max(float(lexical.max()), 1e-6)
+        rough = _WEIGHT_LEXICAL * relative + best_cosines
+        chosen = np.argsort(-rough, kind="stable")[: max(_CANDIDATES, top_k)]
+        by_index = {id(index): values for index, values in zip(self._indexes, cosines, strict=True)}
+        weight = sum(asked.weights.values()) or 1.0
+        ranked = []
+        for place in chosen:
+            index, at = self._places[place]
+            ranked.append(
+                _ranked(index, at, asked, float(rough[place]), float(lexical[place]) / weight, by_index[id(index)])
+            )
+        return sorted(ranked, key=lambda item: -item.score)[:top_k]
+
+    def _asked(self, question: str) -> _Question:
+        vectors = self._embedder.embed([question])
+        assert vectors is not None, "embedding one question is not cancelled"
+        words = question_terms(question)
+        pairs = frozenset(pairwise(terms(question)))
+        return _Question(vectors[0].half(), {word: self._idf(word) for word in words}, pairs)
+
+    def _idf(self, term: str) -> float:
+        """As in Lucene's BM25; a term that no passage has counts most."""
+        column = self._bm25.vocab_dict.get(term)
+        starts = self._bm25.scores["indptr"]
+        found_in = 0 if column is None else int(starts[column + 1] - starts[column])
+        return math.log(1 + (len(self._places) - found_in + 0.5) / (found_in + 0.5))
+
+    def _lexical(self, asked: _Question) -> Scores:
+        known = [term for term in asked.weights if term in self._bm25.vocab_dict]
+        if not known:
+            return np.zeros(len(self._places), dtype=np.float32)
+        scores: Scores = self._bm25.get_scores(known)
+        return scores
+
+
+def _passage_text(index: EvidenceIndex, at: int) -> str:
+    passage = index.passages[at]
+    return passage.search_text(index.document.pages[passage.page_index])
+
+
+def _best_of_passage(index: EvidenceIndex, cosines: Scores) -> Scores:
+    best: Scores = np.maximum.reduceat(cosines, [pieces.start for pieces in index.pieces_of])
+    return best
+
+
+def _ranked(index: EvidenceIndex, at: int, asked: _Question, rough: float, lexical: float, cosines: Scores) -> Ranked:
+    passage = index.passages[at]
+    page = index.document.pages[passage.page_index]
+    pieces, pairs = [], 0
+    for number in index.pieces_of[at]:
+        piece = index.pieces[number]
+        words = terms(flowing(page.text[piece.start : piece.end]))
+        pairs = max(pairs, len(asked.pairs.intersection(pairwise(words))))
+        pieces.append(ScoredPiece(piece.start, piece.end, float(cosines[number]), asked.share(set(words))))
+    covered = max(piece.covered for piece in pieces)
+    pair_share = pairs / len(asked.pairs) if asked.pairs else 0.0
+    return Ranked(
+        passage,
+        index.document,
+        score=rough + _WEIGHT_COVERED * covered + _WEIGHT_PAIRS * pair_share,
+        lexical=lexical,
+        cosine=max(piece.cosine for piece in pieces),
+        covered=covered,
+        covered_by_passage=asked.share(set(terms(_passage_text(index, at)))),
+        pairs=pair_share,
+        pieces=tuple(pieces),
+    )
