@@ -1,0 +1,69 @@
+"""Examples as one row of tokens: each sequence is a document followed by its questions and answers.
+
+Every question sees the document and itself, and its positions go on from the document's end, so each reads exactly as
+if it were asked alone. Only answer tokens are learned.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from llm.prompt import Prompt
+from llm.training.attention import Tile, tiles
+from llm.training.examples import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One example as token ids. `segment` is 0 in the document and 1, 2, … in its questions."""
+
+    ids: list[int]
+    segment: list[int]
+    position: list[int]
+    learned: list[bool]  # True: this token is part of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Sequences one behind the other, N tokens in all, ready for the model."""
+
+    ids: torch.Tensor  # (1, N)
+    position: torch.Tensor  # (1, N)
+    predicting: torch.Tensor  # (A,) places whose next token is learned
+    targets: torch.Tensor  # (A,) that next token
+    tiles: list[Tile]
+    num_questions: int
+
+
+def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int) -> Sequence:
+    """An example as a sequence of at most `max_tokens`; questions that do not fit are left out."""
+    ids = prompt.prefix + prompt.encode(example.document)
+    start = len(ids)
+    segment, position, learned = [0] * start, list(range(start)), [False] * start
+    number = 0
+    for asked in example.asked:
+        question, answer = prompt.suffix(asked.question), [*prompt.encode(asked.answer), end_id]
+        size = len(question) + len(answer)
+        if len(ids) + size > max_tokens:
+            continue
+        number += 1
+        ids += question + answer
+        segment += [number] * size
+        position += range(start, start + size)
+        learned += [False] * len(question) + [True] * len(answer)
+    return Sequence(ids, segment, position, learned)
+
+
+def join(sequences: list[Sequence]) -> Row:
+    """Sequences as one row for the packed attention."""
+    ids = torch.tensor([token for sequence in sequences for token in sequence.ids])
+    learned = torch.tensor([flag for sequence in sequences for flag in sequence.learned])
+    places = learned.nonzero().squeeze(1)  # an answer never starts a sequence, so place - 1 is in the same one
+    return Row(
+        ids=ids[None],
+        position=torch.tensor([place for sequence in sequences for place in sequence.position])[None],
+        predicting=places - 1,
+        targets=ids[places],
+        tiles=tiles([torch.tensor(sequence.segment) for sequence in sequences]),
+        num_questions=sum(max(sequence.segment) for sequence in sequences),
+    )

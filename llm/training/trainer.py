@@ -1,0 +1,190 @@
+"""The training loop: draw, pack, learn, balance, and now and then save, log and score.
+
+The rate warms up and then stays constant, so a run can be continued for as long as one likes; `decay` brings it to
+zero over one run, from the last checkpoint, without changing that checkpoint (warm-up, stable, decay: arXiv:2404.06395).
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from llm.leafmoe import TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adapter, upcycle
+from llm.prompt import NOT_FOUND, Prompt
+from llm.training import attention
+from llm.training.decode import answer_all
+from llm.training.examples import Example, Mixture, load_passages
+from llm.training.packing import Row, join, pack_example
+from llm.training.scores import Score, score
+from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
+
+ADAPTER, DECAYED, LOG = "leafmoe.safetensors", "leafmoe-decayed.safetensors", "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run trains. The shape of the model is taken from the checkpoint's run when it is continued."""
+
+    minutes: float
+    seed: int = 0
+    rate: float = 6e-4
+    decay: bool = False
+    resume: bool = False
+    num_experts: int = 4
+    expert_width: int = 64
+    experts_per_token: int = 1
+    attention_rank: int = 16
+    tokens_per_step: int = 2048
+    max_document_tokens: int = 640
+    max_sequence_tokens: int = 1024
+    warmup_steps: int = 30
+    balance_rate: float = 1e-3
+    save_every_s: float = 180
+    score_every_s: float = 1200
+    dev_examples: int = 10
+
+
+class Trainer:
+    """One run over one output folder."""
+
+    def __init__(self, data: Path, base: Path, out: Path, plan: Plan) -> None:
+        """Loads base, tokenizer and data, and continues from the checkpoint when the plan says so."""
+        torch.manual_seed(plan.seed)
+        attention.register()
+        out.mkdir(parents=True, exist_ok=True)
+        self._plan, self._out = plan, out
+        self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)
+        self._prompt = Prompt(self._tokenizer)
+        self._model: LeafMoEForCausalLM = upcycle(
+            base,
+            num_experts=plan.num_experts,
+            expert_width=plan.expert_width,
+            experts_per_token=plan.experts_per_token,
+            attention_rank=plan.attention_rank,
+        )
+        self._load = ExpertLoad(self._model)
+        self._masters, self._counters = Masters(self._model), Counters()
+        self._mixture = self._make_mixture(load_passages(data, "train"), plan.seed)
+        self._dev = self._make_dev(load_passages(data, "dev"))
+        if plan.resume or plan.decay:
+            self._counters, data_state = load_checkpoint(out, self._masters)
+            self._mixture.restore(data_state)
+
+    def run(self, stop: threading.Event) -> None:
+        """Train until the minutes are over or `stop` is set; saves at the end either way."""
+        started = saved = scored = time.monotonic()
+        length_s = self._plan.minutes * 60
+        while not stop.is_set() and (elapsed := time.monotonic() - started) < length_s:
+            self._step(self._rate_at(elapsed / length_s))
+            if time.monotonic() - saved > self._plan.save_every_s:
+                self._save()
+                saved = time.monotonic()
+            if time.monotonic() - scored > self._plan.score_every_s:
+                self._score_dev()
+                scored = time.monotonic()
+        self._save()
+        if not stop.is_set():
+            self._score_dev()
+
+    def _rate_at(self, progress: float) -> float:
+        """The rate at a share of this run. Warm-up counts steps of all runs."""
+        if self._plan.decay:
+            return self._plan.rate * (1 - progress)
+        return self._plan.rate * min(1.0, (self._counters.step + 1) / self._plan.warmup_steps)
+
+    def _step(self, rate: float) -> None:
+        started = time.monotonic()
+        row = self._next_row()
+        self._model.train()
+        self._model.set_attn_implementation(attention.NAME)
+        with self._load.counting(torch.full_like(row.ids, TEXT)):
+            loss = row_loss(self._model, row)
+        torch.autograd.backward(loss)
+        norm = self._masters.step(rate)
+        share = self._load.share()[:, TEXT]  # (L, E)
+        balance(self._model, self._load, self._plan.balance_rate)
+        seconds = time.monotonic() - started
+        self._counters.step += 1
+        self._counters.tokens += row.ids.numel()
+        self._counters.questions += row.num_questions
+        self._counters.trained_s += seconds
+        self._log(
+            loss=round(float(loss.detach()), 4),
+            rate=rate,
+            norm=round(norm, 3),
+            tokens_per_s=round(row.ids.numel() / seconds, 1),
+            busiest_expert=round(float(share.max(-1).values.mean()), 3),
+        )
+
+    def _next_row(self) -> Row:
+        sequences, free = [], self._plan.tokens_per_step
+        while free > 0:
+            sequence = pack_example(self._prompt, self._end_id(), self._mixture.draw(), self._plan.max_sequence_tokens)
+            if any(sequence.learned):
+                sequences.append(sequence)
+                free -= len(sequence.ids)
+        return join(sequences)
+
+    def _end_id(self) -> int:
+        end_id = self._tokenizer.eos_token_id
+        assert isinstance(end_id, int), "the packaged tokenizer has one end token"
+        return end_id
+
+    def _make_mixture(self, passages: dict[str, Any], seed: int) -> Mixture:
+        return Mixture(passages, _counter(self._prompt), seed=seed, max_tokens=self._plan.max_document_tokens)
+
+    def _make_dev(self, passages: dict[str, Any]) -> list[Example]:
+        """The same examples in every run, whatever its seed."""
+        mixture = self._make_mixture(passages, seed=1)
+        return [example for example in (mixture.draw() for _ in range(self._plan.dev_examples)) if example.asked]
+
+    def _score_dev(self) -> None:
+        started = time.monotonic()
+        result = score_examples(self._model, self._tokenizer, self._dev)
+        self._log(dev=asdict(result), dev_s=round(time.monotonic() - started, 1))
+
+    def _save(self) -> None:
+        notes = {"steps": str(self._counters.step), "questions": str(self._counters.questions)}
+        save_adapter(self._model, self._out / (DECAYED if self._plan.decay else ADAPTER), notes)
+        if not self._plan.decay:
+            save_checkpoint(self._out, self._masters, self._counters, self._mixture.state())
+
+    def _log(self, **values: object) -> None:
+        counted = {**asdict(self._counters), "trained_s": round(self._counters.trained_s, 1)}
+        line = json.dumps({**counted, **values})
+        with (self._out / LOG).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+
+def _counter(prompt: Prompt) -> Callable[[str], int]:
+    return lambda text: len(prompt.encode(text))
+
+
+def row_loss(model: LeafMoEForCausalLM, row: Row) -> torch.Tensor:
+    """Mean cross-entropy of the answer tokens of a row. The model must use the packed attention."""
+    hidden = model.model(
+        input_ids=row.ids, position_ids=row.position, use_cache=False, packed_tiles=row.tiles
+    ).last_hidden_state  # (1, N, D)
+    logits = model.lm_head(hidden[0, row.predicting])  # (A, V)
+    return torch.nn.functional.cross_entropy(logits.float(), row.targets)
+
+
+def score_examples(model: Any, tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> Score:
+    """Greedy answers to every question of the examples, scored. Leaves the model in eval mode with masked attention."""
+    model.eval()
+    model.set_attn_implementation("sdpa")
+    pairs: list[tuple[str, tuple[str, ...]]] = []
+    for example in examples:
+        said = answer_all(model, tokenizer, example.document, [asked.question for asked in example.asked])
+        pairs += [
+            (text, () if asked.answer == NOT_FOUND else (asked.answer, *asked.references))
+            for text, asked in zip(said, example.asked, strict=True)
+        ]
+    return score(pairs)
