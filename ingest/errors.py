@@ -34,3 +34,7 @@ class SourceTooLarge(IngestError):
 
 class ReaderFailed(IngestError):
     """The reader's child process crashed, hung, or went over its memory or time limit."""
+
+
+class ReadingCancelled(Exception):
+    """The person asked to stop. Not an `IngestError`: nothing is wrong with the source, and no folder goes on."""

@@ -1,0 +1,172 @@
+"""Walks a folder and says what will be read, what is left out, and why. Reads no more of a file than its head.
+
+Guarantees: every file below the root is either listed, or covered by a problem; links are never followed; named pipes,
+sockets and devices are never opened; the names that people see are valid Unicode. Runs in the child process.
+"""
+
+import json
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ingest.document import Problem, Severity
+from ingest.errors import IngestError
+from ingest.folder import leftout
+from ingest.folder.ignore import Ignored
+from ingest.formats import detect
+from ingest.options import MIB, Limits
+from ingest.reader import OnProgress
+
+MAX_NAMED = 20  # files of one folder left out for one reason, before they are told as a number
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file to be read."""
+
+    path: str  # below the root, as the file system spells it (surrogate escapes where it is not UTF-8)
+    name: str  # the same for people
+    is_archive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a folder holds."""
+
+    files: tuple[Listed, ...]
+    empty: tuple[str, ...]  # names of files without content: there is nothing to read in them
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self)).encode("ascii")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Survey":
+        raw = json.loads(data)
+        problems = (Problem(**{**each, "severity": Severity(each["severity"])}) for each in raw["problems"])
+        return cls(tuple(Listed(**each) for each in raw["files"]), tuple(raw["empty"]), tuple(problems))
+
+
+def survey_folder(root: Path, limits: Limits, on_progress: OnProgress) -> bytes:
+    """The task that the door runs in the child: `Survey` as JSON, files in the order of their names."""
+    walk = _Walk(root, limits, on_progress)
+    walk.folder("", Ignored.at_root(root))
+    return walk.result().to_json()
+
+
+def shown(path: str) -> str:
+    """A path for people: what is not UTF-8 in it becomes U+FFFD, and "/" separates on every system."""
+    return os.fsencode(path).decode("utf-8", "replace").replace(os.sep, "/")
+
+
+@dataclass
+class _Walk:
+    root: Path
+    limits: Limits
+    on_progress: OnProgress
+    files: list[Listed] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    left_out: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    names: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def folder(self, below: str, ignored: Ignored) -> None:
+        """Lists one folder: its files by name, then its folders."""
+        try:
+            with os.scandir(self.root / below) as listing:
+                entries = sorted(listing, key=lambda entry: (entry.is_dir(follow_symlinks=False), entry.name))
+        except OSError as error:
+            self.leave_out(below.rstrip("/"), "left out: unreadable", f"the folder cannot be opened: {error.strerror}")
+            return
+        for entry in entries:
+            path = below + entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                self.file(path, entry, ignored)
+            elif why := leftout.vendored(entry.name):
+                self.leave_out_folder(path, "left out: tool files", why)
+            elif path + "/" in ignored:
+                self.leave_out_folder(path, "left out: ignored", "a .gitignore names it")
+            else:
+                self.folder(path + "/", ignored.inside(self.root / path, path + "/"))
+
+    def file(self, path: str, entry: "os.DirEntry[str]", ignored: Ignored) -> None:
+        self.on_progress(len(self.files), 0)
+        try:
+            reason = self.reason_against(path, entry, ignored)
+        except IngestError as error:
+            reason = (
+                "left out: not readable",
+                str(error).removeprefix(f"{shown(path)} is ").removeprefix(f"{shown(path)} "),
+            )
+        except OSError as error:
+            reason = ("left out: unreadable", f"the file cannot be opened: {error.strerror}")
+        if reason:
+            self.leave_out(path, *reason)
+
+    def reason_against(self, path: str, entry: "os.DirEntry[str]", ignored: Ignored) -> tuple[str, str] | None:
+        """(what, why) when the file is not to be read; otherwise lists it."""
+        name, mode = shown(path), entry.stat(follow_symlinks=False).st_mode
+        if entry.is_symlink():
+            return "left out: link", _where_link_leads(self.root, Path(entry.path))
+        if not stat.S_ISREG(mode):
+            return "left out: not a file", "it is a named pipe, a socket or a device, and those are never opened"
+        if path in ignored:
+            return "left out: ignored", "a .gitignore names it"
+        size = entry.stat(follow_symlinks=False).st_size
+        if reason := leftout.by_name(name):
+            return reason
+        if size > self.limits.max_file_bytes:
+            limit = self.limits.max_file_bytes // MIB
+            return "left out: too large", f"it has {size // MIB:,} MiB, and the limit is {limit:,} MiB for one file"
+        if size == 0:
+            self.empty.append(name)
+            return None
+        return self.list_by_content(path, name)
+
+    def list_by_content(self, path: str, name: str) -> tuple[str, str] | None:
+        found = detect(self.root / path, name)
+        if found.package in ("ingest.code", "ingest.text") and (reason := leftout.by_content(self.root / path, name)):
+            return reason
+        while name in self.names:  # two names that differ only in bytes that are not UTF-8
+            name += "\N{REPLACEMENT CHARACTER}"
+        self.names.add(name)
+        self.files.append(Listed(path, name, found.is_archive))
+        return None
+
+    def leave_out(self, path: str, what: str, why: str) -> None:
+        self.left_out[(os.path.dirname(path), what)].append((path, why))
+
+    def leave_out_folder(self, path: str, what: str, why: str) -> None:
+        """One problem for a whole folder, with the number of its files."""
+        count = sum(len(files) for _, _, files in os.walk(self.root / path))
+        severity = Severity.NOTICE if os.path.basename(path) in leftout.VERSION_CONTROL else Severity.LEFT_OUT
+        files = "1 file" if count == 1 else f"{count:,} files"
+        self.problems.append(Problem(shown(path) + "/", None, what, f"{why} ({files})", severity))
+
+    def result(self) -> Survey:
+        problems = [*self.problems, *(each for group in self.left_out.items() for each in _told(*group))]
+        return Survey(tuple(self.files), tuple(self.empty), tuple(problems))
+
+
+def _told(group: tuple[str, str], left_out: list[tuple[str, str]]) -> Iterator[Problem]:
+    """One problem a file; one for all where they are many in one folder for one reason."""
+    folder, what = group
+    if len(left_out) <= MAX_NAMED:
+        yield from (Problem(shown(path), None, what, why) for path, why in left_out)
+        return
+    first = ", ".join(shown(os.path.basename(path)) for path, _ in left_out[:3])
+    why = f"{len(left_out):,} files such as {first}: {left_out[0][1]}"
+    yield Problem(shown(folder) + "/" if folder else "the folder itself", None, what, why)
+
+
+def _where_link_leads(root: Path, link: Path) -> str:
+    target = shown(os.readlink(link))
+    try:
+        resolved = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return f"it is a link to {target}, which leads nowhere or in a circle"
+    inside = resolved.is_relative_to(root.resolve())
+    return f"it is a link to {target}, " + ("which is read under its own name" if inside else "outside the folder")
