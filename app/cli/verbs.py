@@ -56,7 +56,7 @@ class Verbs(click.Group):
 def _usage_line(error: click.ClickException) -> str:
     verb = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
     hint = f" See: {verb} --help" if verb else ""
-    return " ".join(error.format_message().split()) + hint
+    return " ".join(error.format_message().split()).rstrip(".") + "." + hint
 
 
 def _fail(sentence: str) -> int:

@@ -37,10 +37,10 @@ SELECT id, recipe FROM documents WHERE (id, recipe) NOT IN live"""
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a change took out of the catalogue. `ids` are of documents of which no recipe is left."""
+    """What a change took out of the catalogue."""
 
-    ids: tuple[str, ...] = ()
-    documents: int = 0
+    ids: tuple[str, ...] = ()  # of documents of which nothing is left
+    changed: tuple[str, ...] = ()  # of documents that are there still, but read in another way
     parsed_bytes: int = 0
     answers: int = 0
 
@@ -237,13 +237,11 @@ class Catalogue:
             parsed_bytes += rows.execute(f"SELECT length(parsed) FROM documents {where}", key).fetchone()[0]
             rows.execute(f"DELETE FROM documents {where}", key)
             rows.execute("DELETE FROM members WHERE folder_id = ? AND folder_recipe = ?", key)
-        ids = tuple(
-            document_id
-            for document_id in dict.fromkeys(key[0] for key in keys)
-            if not rows.execute("SELECT 1 FROM documents WHERE id = ?", (document_id,)).fetchone()
-        )
+        touched = dict.fromkeys(key[0] for key in keys)
+        changed = tuple(document_id for document_id in touched if self.has([document_id]))
+        ids = tuple(document_id for document_id in touched if document_id not in changed)
         rows.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(document_id,) for document_id in ids])
-        return Removed(ids, len(keys), parsed_bytes)
+        return Removed(ids, changed, parsed_bytes)
 
     def pending_removals(self) -> list[str]:
         return [row[0] for row in self.rows("SELECT document_id FROM removals")]

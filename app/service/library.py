@@ -35,7 +35,7 @@ class Library:
         self.catalogue = Catalogue(data_dir / "catalogue.sqlite")
         self.originals = Originals(data_dir / "originals", data_dir / "work")
         self._passwords: dict[str, str] = {}
-        self._recent: dict[str, Document] = {}
+        self._recent: dict[tuple[str, str, str | None], Document] = {}  # by id, recipe and name
         self.sweep()
 
     def sweep(self) -> tuple[int, int]:
@@ -53,13 +53,13 @@ class Library:
         count_tokens: Callable[[str], int],
         on_progress: OnSource,
         cancel: threading.Event | None,
-    ) -> str:
-        """The entry's id. Raises SourceNotFound, IngestError, OriginalMissing, OSError."""
+    ) -> tuple[str, Removed]:
+        """The entry's id, and what an earlier way of reading it left. Raises SourceNotFound, IngestError, OSError."""
         if not source.exists():
             raise SourceNotFound(f"{source} does not exist; give the path of a file or folder")
         known = self._known(source, name, options)
         if known is not None:
-            return known
+            return known, Removed()
         with self.originals.scratch() as scratch:
             opened = ingest.open_source(
                 source, work_dir=scratch, options=options, name=name, read=self._read_once,
@@ -71,10 +71,10 @@ class Library:
             staged = self.originals.stage(files, names, scratch)
             with self.catalogue.transaction():
                 self.originals.settle(staged)
-                self.catalogue.save(document, options)
+                removed = self.catalogue.save(document, options)
         self._remember(files, options)
         self._recent.clear()
-        return document.id
+        return document.id, removed
 
     def _known(self, source: Path, name: str | None, options: ReadOptions) -> str | None:
         """The id of a single file that is an entry already, read in this way."""
@@ -113,16 +113,18 @@ class Library:
         """Any catalogued document or member of one, with its members. Raises NotInLibrary."""
         recipes = self.catalogue.recipes(document_id)
         if not recipes:
-            self._recent.pop(document_id, None)
             raise NotInLibrary(f"the library has no document with id {document_id[:12]}; it may have been deleted")
-        if document_id not in self._recent:
+        name = self.catalogue.entry_name(document_id)
+        key = (document_id, recipes[0], name)
+        document = self._recent.get(key)
+        if document is None:
             document = next((found for how in recipes if (found := self.catalogue.tree(document_id, how))), None)
             document = document or self._read_again(document_id, recipes[0])
-            document = renamed(document, self.catalogue.entry_name(document_id) or document.name)
+            document = renamed(document, name or document.name)
             if len(self._recent) >= KEPT_IN_MEMORY:
                 self._recent.pop(next(iter(self._recent)), None)
-            self._recent[document_id] = document
-        return self._recent[document_id]
+            self._recent[key] = document
+        return document
 
     def _read_again(self, document_id: str, how: str) -> Document:
         """Of a single file that an older Longleaf had parsed into another format. Folders must be handed over again."""

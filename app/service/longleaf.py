@@ -66,10 +66,12 @@ class Longleaf:
 
         Raises SourceNotFound, IngestError, OriginalMissing, OSError.
         """
-        entry_id = self._library.add(
+        entry_id, removed = self._library.add(
             Path(source), name=name, options=options, on_progress=on_progress, cancel=cancel,
             count_tokens=lambda text: self.engine().count_tokens(text),
         )  # fmt: skip
+        if removed.changed and self._engine.is_loaded:
+            self._engine().forget(removed.changed)  # the engine may hold what it made of the other pages
         return self.entry(entry_id)
 
     def entries(self) -> list[Entry]:

@@ -1,0 +1,73 @@
+"""The lines below an answer, and progress: what was left out is named, and standard output stays clean."""
+
+import pytest
+
+from app.cli import progress as progress_file
+from app.cli.output import citation_line, coverage_line, size
+from app.cli.progress import Progress, duration
+from ingest.document import Box
+from llm.answer import Citation, Coverage, LeftOut, ReadingProgress
+
+
+def test_a_citation_says_where() -> None:
+    page = Citation("a.pdf", "f" * 64, 3, None, Box(1, 2, 3, 4), "Two\nlines  here", True)
+    lines = Citation("a.py", "f" * 64, None, (4, 6), None, "x = 1", True)
+    doubted = Citation("a.py", "f" * 64, None, (4, 4), None, "x = 1", False)
+    assert citation_line(page) == "a.pdf, page 3: “Two lines here”"
+    assert citation_line(lines) == "a.py, lines 4-6: “x = 1”"
+    assert citation_line(doubted) == "a.py, line 4: “x = 1” (not found there word for word)"
+
+
+def test_coverage_says_what_was_not_read() -> None:
+    assert coverage_line(Coverage(1, 12, 12, 3456, 3456)) == "Read all 12 pages (3,456 tokens)."
+    left_out = (LeftOut("a.pdf", 3, "no text found."), LeftOut("b.bin", None, "binary"))
+    assert coverage_line(Coverage(2, 12, 11, 3456, 1200, left_out)) == (
+        "Read 11 of 12 pages (1,200 of 3,456 tokens) of 2 files. Left out: a.pdf, page 3: no text found; b.bin: binary."
+    )
+    many = tuple(LeftOut(f"{number}.bin", None, "binary") for number in range(9))
+    assert coverage_line(Coverage(1, 1, 1, 2, 2, many)).endswith("4.bin: binary; and 4 more (--json lists them all).")
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"), [(1, "1 byte"), (812, "812 bytes"), (1400, "1.4 kB"), (2**40, "1099.5 GB")]
+)
+def test_sizes(num_bytes: int, text: str) -> None:
+    assert size(num_bytes) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(progress_file.time, "monotonic", lambda: clock[0])
+    with Progress() as shown:
+        for second in range(31):
+            clock[0] = 100.0 + second
+            shown.reading(ReadingProgress("read", second * 10, 300, "tokens", 10.0, 30.0 - second))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "Reading: 20 of 300 tokens, 10 a second, 28 s left",
+        "Reading: 120 of 300 tokens, 10 a second, 18 s left",
+        "Reading: 220 of 300 tokens, 10 a second, 8 s left",
+    ]
+
+
+def test_progress_on_a_terminal_is_a_bar_that_goes_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_file, "QUIET_S", 0.0)
+    monkeypatch.setattr(progress_file.sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress() as shown:
+        shown.reading(ReadingProgress("index", 5, 10, "passages", 2.0, 2.5))
+        shown.text("a [note] in between")
+        shown.pause()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Indexing" in err
+    assert "a [note] in between" in err
