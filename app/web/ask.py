@@ -31,9 +31,9 @@ class AskPanel:
         self.running = gr.State(None)  # id of the question that is being answered
         self.shown = gr.State(None)  # the Answer that is shown
         self.scope = fragment("ll-scope")
-        with gr.Group(elem_id="ll-composer"):
+        with gr.Row(elem_id="ll-composer"):
             self.question = gr.Textbox(
-                show_label=False, label="Question", placeholder="Ask a question about the chosen documents",
+                show_label=False, label="Question", placeholder="Ask a question",
                 lines=1, max_lines=8, max_length=MAX_QUESTION, autofocus=True, container=False, elem_id="ll-question",
                 html_attributes=gr.InputHTMLAttributes(autocapitalize="sentences", spellcheck=True),
             )  # fmt: skip
@@ -62,7 +62,10 @@ class AskPanel:
         self.stop.click(self.stop_it, [self.running], None, queue=False, **hidden)
         self.answer.select(self.show_citation, [self.shown, state.view], [state.view], **hidden)
         self.earlier.select(
-            self.show_earlier, [state.chosen, self.running], [self.answer, self.shown, state.view], **hidden
+            self.show_earlier,
+            [state.chosen, self.running],
+            [self.answer, self.shown, state.view, self.earlier],
+            **hidden,
         )
 
     def describe(self, chosen: tuple[str, ...] | None, shown: Answer | None) -> tuple[Any, ...]:
@@ -75,7 +78,7 @@ class AskPanel:
             fragments.suggestions(questions_for(self._samples, names)) if shown is None or gone else "",
             "" if entries else fragments.welcome([(s.path.name, s.kind, s.questions[0]) for s in self._samples]),
             "" if gone else gr.skip(),
-            self._earlier(chosen),
+            self._earlier(chosen, None if gone else shown),
             None if gone else gr.skip(),
         )
 
@@ -118,7 +121,7 @@ class AskPanel:
             return _update(answer=failed, running=None, question=progress.question, asking=False)
         return _update(
             answer=fragments.answered(progress.answer), view=View.of(progress.answer.citations),
-            running=None, shown=progress.answer, asking=False, earlier=self._earlier(chosen),
+            running=None, shown=progress.answer, asking=False, earlier=self._earlier(chosen, progress.answer),
         )  # fmt: skip
 
     def stop_it(self, running: str | None) -> None:
@@ -134,11 +137,12 @@ class AskPanel:
         answers = self._longleaf.answers(chosen or ()) if not running else []
         at = position(event, len(answers))
         if at is None:
-            return (gr.skip(),) * 3
-        return fragments.answered(answers[at]), answers[at], View.of(answers[at].citations)
+            return (gr.skip(),) * 4
+        shown = answers[at]
+        return fragments.answered(shown), shown, View.of(shown.citations), fragments.earlier(answers, shown)
 
-    def _earlier(self, chosen: tuple[str, ...] | None) -> str:
-        return fragments.earlier(self._longleaf.answers(chosen)) if chosen else ""
+    def _earlier(self, chosen: tuple[str, ...] | None, shown: Answer | None) -> str:
+        return fragments.earlier(self._longleaf.answers(chosen), shown) if chosen else ""
 
     def _is_current(self, answer: Answer) -> bool:
         """Whether the documents that it cites are still in the library."""

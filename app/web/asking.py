@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from app.errors import BadRequest, sentence_of
 from app.service import Longleaf
-from llm.answer import Answer, Answered, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta
+from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta
 
 log = logging.getLogger(__name__)
 KEPT = 64  # finished questions that a page can still look up
@@ -67,7 +67,7 @@ class Questions:
         self._lock = threading.Lock()
 
     def start(self, ids: Sequence[str], question: str, options: AskOptions = AskOptions()) -> str:  # noqa: B008  frozen
-        """The id to follow and stop it by, which cannot be guessed. Raises BadRequest without a question or document."""
+        """The id to follow and stop it by, which cannot be guessed. Raises BadRequest without question or document."""
         if not question.strip():
             raise BadRequest("the question is empty; write one")
         if not ids:

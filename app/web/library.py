@@ -44,11 +44,12 @@ class LibraryPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        gr.HTML('<h2 class="ll-label">Library</h2>', padding=False)
+        fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')
         self.drop = fragment("ll-drop", fragments.drop_zone())
         self.notice = fragment("ll-notice")
         self.jobs = fragment("ll-jobs")
         self.documents = fragment("ll-documents")
+        self.sample_links = fragment("ll-sample-links")
         with gr.Accordion("Options for what is added", open=False, elem_id="ll-options"):
             self.pages = gr.Textbox(label="Pages", placeholder="all, or 3-7,12", max_lines=1)
             self.password = gr.Textbox(
@@ -61,7 +62,7 @@ class LibraryPanel:
         self.timer = gr.Timer(BUSY_S)
 
     def wire(self, page: gr.Blocks, state: PageState, welcome: gr.HTML) -> None:
-        news = [self.documents, self.jobs, state.chosen, state.shelf, state.ask, self.timer]
+        news = [self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer]
         seen = [state.chosen, state.shelf, state.ask]
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         page.load(self.refresh, seen, news, **hidden)
@@ -72,7 +73,8 @@ class LibraryPanel:
         gr.on(
             [self.add_path.click, self.path.submit], self.add_typed, [state.shelf, self.path, *options], added, **hidden
         )
-        welcome.select(self.add_sample, [state.shelf], added, **hidden)
+        for panel in (welcome, self.sample_links):
+            panel.select(self.add_sample, [state.shelf], added, **hidden)
         acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view]
         for panel in (self.documents, self.jobs, self.notice):
             panel.select(self.act, [state.chosen, state.shelf, state.view], acted, **hidden)
@@ -82,18 +84,17 @@ class LibraryPanel:
         statuses = self._services.jobs.jobs()
         entries = self._entries()
         after = _choice(chosen, shelf, statuses, entries)
-        starter = shelf.starter and next((job for job in statuses if job.id == shelf.starter.job_id), None)
-        ready = starter is not None and starter.is_finished
+        starter = _job_of(shelf.starter, statuses)
         asked: Any = gr.skip()
-        if ready and starter is not None and shelf.starter is not None and starter.stage == "done":
-            asked = Ask(shelf.starter.question, ask.nonce + 1)
-            after = (starter.entry_id,) if starter.entry_id else after
+        if shelf.starter is not None and starter is not None and starter.stage == "done" and starter.entry_id:
+            asked, after = Ask(shelf.starter.question, ask.nonce + 1), (starter.entry_id,)
         busy = any(not job.is_finished for job in statuses)
         return (
             fragments.document_list(entries, after or (), shelf.confirming),
+            self._sample_links(entries),
             fragments.job_list(_visible(statuses, shelf)),
             gr.skip() if after == chosen else after,
-            replace(shelf, starter=None) if ready else gr.skip(),
+            replace(shelf, starter=None) if starter is not None and starter.is_finished else gr.skip(),
             asked,
             gr.Timer(BUSY_S if busy else IDLE_S),
         )
@@ -139,7 +140,7 @@ class LibraryPanel:
     def _added(self, shelf: Shelf, submit: Callable[[], list[str]]) -> tuple[Any, ...]:
         try:
             job_ids = submit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  _sentence logs what nobody can be blamed for
             return gr.skip(), fragments.refusal(_sentence(error)), gr.skip(), gr.skip()
         return replace(shelf, fresh=frozenset(job_ids), starter=None), "", gr.Timer(BUSY_S), ""
 
@@ -182,7 +183,7 @@ class LibraryPanel:
                     shelf_after = replace(shelf, dismissed=shelf.dismissed | {job_id})
                 case "dismiss-notice", _:
                     notice = ""
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  _sentence logs what nobody can be blamed for
             notice = fragments.refusal(_sentence(error))
         return (
             fragments.document_list(self._entries(), chosen_after, shelf_after.confirming),
@@ -196,6 +197,12 @@ class LibraryPanel:
     def _entries(self) -> list[Entry]:
         """Newest first."""
         return self._services.longleaf.entries()[::-1]
+
+    def _sample_links(self, entries: Sequence[Entry]) -> str:
+        """While the library is empty, the ask panel offers the samples."""
+        there = {entry.name for entry in entries}
+        files = [sample.path.name for sample in self._services.samples if sample.path.name not in there]
+        return fragments.sample_links(files) if entries else ""
 
     def _opened(self, doc_id: str) -> View:
         leaf = next((leaf for leaf in self._services.longleaf.document(doc_id).leaves() if leaf.pages), None)
@@ -221,6 +228,10 @@ def _choice(chosen: Choice, shelf: Shelf, statuses: Sequence[JobStatus], entries
     if chosen is None:
         return (entries[0].id,) if entries else None
     return tuple(doc_id for doc_id in chosen if doc_id in known)
+
+
+def _job_of(starter: Starter | None, statuses: Sequence[JobStatus]) -> JobStatus | None:
+    return next((job for job in statuses if starter is not None and job.id == starter.job_id), None)
 
 
 def _visible(statuses: Sequence[JobStatus], shelf: Shelf) -> list[JobStatus]:

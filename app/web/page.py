@@ -7,6 +7,7 @@ from app.web.asking import Questions
 from app.web.library import LibraryPanel, Services
 from app.web.render.page import header
 from app.web.state import Ask, PageState, Shelf, View
+from app.web.theme import fragment
 from app.web.viewer import ViewerPanel
 
 MAX_WAITING = 256  # requests of all open pages together; one more is told to come again
@@ -16,11 +17,12 @@ FORGET_AFTER_S = 600  # nothing of ours is in Gradio's file cache; what strays t
 
 def build(services: Services) -> gr.Blocks:
     questions = Questions(services.longleaf)
+    page: gr.Blocks
     with gr.Blocks(
         title="Longleaf", analytics_enabled=False, fill_width=True, delete_cache=(FORGET_AFTER_S, FORGET_AFTER_S)
     ) as page:
         state = PageState(gr.State(None), gr.State(Shelf()), gr.State(View()), gr.State(Ask()))
-        gr.HTML(header(services.longleaf.settings.model), elem_id="ll-header", padding=False)
+        fragment("ll-header", header(services.longleaf.settings.model))
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-library-column", min_width=0):
                 library = LibraryPanel(services)

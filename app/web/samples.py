@@ -24,7 +24,7 @@ class Sample:
 
 
 def load_samples(folder: Path = SAMPLES_DIR) -> tuple[Sample, ...]:
-    """In the order of `questions.json`; none where the folder has no such file. Samples that are missing are skipped."""
+    """In the order of `questions.json`; none where there is no such file. Missing samples are skipped."""
     listing = folder / "questions.json"
     if not listing.is_file():
         return ()

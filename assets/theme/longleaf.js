@@ -194,6 +194,7 @@
   document.addEventListener("click", (event) => {
     const toggle = event.target.closest("[data-toggle]")?.dataset.toggle;
     if (toggle === "library") document.body.classList.toggle("ll-library-open");
+    if (toggle === "answer") document.querySelector("#ll-answer")?.scrollIntoView({ behavior: "smooth", block: "start" });
     if (toggle === "dark") {
       const dark = document.body.classList.toggle("dark");
       try { localStorage.setItem("longleaf-dark", dark ? "1" : "0"); } catch { /* private window */ }

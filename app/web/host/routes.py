@@ -17,7 +17,7 @@ MIN_DPI, MAX_DPI = 36, 300
 
 
 def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
-    """Page images: GET /page/<leaf id>/<page index>.png?dpi=N. Uploads: POST /uploads, PUT and DELETE /uploads/<batch>."""
+    """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/page/{leaf_id}/{page_index}.png")

@@ -70,4 +70,4 @@ def warning_for(host: str) -> str | None:
     """What a person must know before others can reach the page."""
     if is_loopback(host):
         return None
-    return f"Warning: listening on {host}: everyone who can reach this computer can read, question and delete the documents."
+    return f"Warning: listening on {host}: all who can reach this computer can read and delete the documents."

@@ -7,8 +7,10 @@ from app.web.render.basics import bar, button, count, duration, escape, icon, na
 from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
 
 MARK = re.compile(r"\[(\d{1,2})\]")
+STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
 MAX_LEFT_OUT_SHOWN = 100
 QUOTE_SHOWN = 280
+SUGGESTIONS_SHOWN = 5
 
 
 def in_progress(question: str, status: str, progress: ReadingProgress | None, text: str, found: int) -> str:
@@ -46,8 +48,8 @@ def answered(answer: Answer) -> str:
     """The whole answer. Which citation the viewer is at is marked in the browser."""
     return (
         f'<article class="ll-answer">{_asked(answer.question)}{_body(answer)}'
-        f"{_citations(answer)}{coverage_line(answer.coverage)}{timing_line(answer.timing)}"
-        f'<p class="ll-meta ll-model">{escape(answer.model.name)}</p></article>'
+        f"{_citations(answer)}{coverage_line(answer.coverage)}"
+        f"{timing_line(answer.timing, answer.model.name)}</article>"
     )
 
 
@@ -106,7 +108,8 @@ def _citation(index: int, cite: Citation) -> str:
         f'<li><button type="button" class="ll-citation{"" if cite.verified else " ll-citation-unverified"}" '
         f'data-act="cite" data-arg="{index}" aria-pressed="false">'
         f'<span class="ll-number">{index + 1}</span><span class="ll-citation-body">'
-        f'<span class="ll-place">{name(cite.source)}{place(cite)}</span><q>{escape(quote)}</q>{state}</span></button></li>'
+        f'<span class="ll-place">{name(cite.source)}{place(cite)}</span>'
+        f"<q>{escape(quote)}</q>{state}</span></button></li>"
     )
 
 
@@ -144,7 +147,7 @@ def coverage_line(coverage: Coverage) -> str:
     )
 
 
-def timing_line(timing: Timing) -> str:
+def timing_line(timing: Timing, model: str) -> str:
     """ "38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, 12 tokens/s"."""
     parts = [
         f"{count(timing.reused_tokens, 'token')} reused, {number(timing.new_tokens)} read",
@@ -153,19 +156,24 @@ def timing_line(timing: Timing) -> str:
     ]
     if timing.decode_tokens_per_s:
         parts[-1] += f", {timing.decode_tokens_per_s:.1f} tokens/s"
-    return f'<p class="ll-meta ll-timing">{"; ".join(parts)}.</p>'
+    return f'<p class="ll-meta ll-timing">{"; ".join(parts)}; {escape(model)}.</p>'
 
 
-def earlier(answers: Sequence[Answer]) -> str:
-    """Questions that were asked before about the chosen documents, newest first; the argument is the array position."""
-    if not answers:
+def earlier(answers: Sequence[Answer], shown: Answer | None) -> str:
+    """Questions that were asked before about the chosen documents, newest first, without the one that is shown.
+
+    The argument of a click is the array position.
+    """
+    rows = "".join(
+        _earlier(index, answers[index]) for index in reversed(range(len(answers))) if answers[index] != shown
+    )
+    if not rows:
         return ""
-    rows = "".join(_earlier(index, answers[index]) for index in reversed(range(len(answers))))
     return f'<h3 class="ll-label">Asked before</h3><ul class="ll-earlier">{rows}</ul>'
 
 
 def _earlier(index: int, answer: Answer) -> str:
-    text = " ".join(MARK.sub("", answer.answer).split()) if answer.found else "Not found"
+    text = " ".join(STRAY_MARK.sub("", answer.answer).split()) if answer.found else "Not found"
     return (
         f'<li><button type="button" data-act="earlier" data-arg="{index}">'
         f'<span class="ll-earlier-question">{escape(answer.question)}</span>'
@@ -189,7 +197,9 @@ def suggestions(questions: Sequence[str]) -> str:
     """Ready questions for a sample document."""
     if not questions:
         return ""
-    chips = "".join(button(escape(question), "suggest", question, css="ll-chip") for question in questions)
+    chips = "".join(
+        button(escape(question), "suggest", question, css="ll-chip") for question in questions[:SUGGESTIONS_SHOWN]
+    )
     return f'<div class="ll-chips" aria-label="Questions to try">{chips}</div>'
 
 

@@ -53,7 +53,8 @@ def size(num_bytes: int) -> str:
 def button(label: str, act: str, arg: object = "", *, css: str = "ll-button", aria: str | None = None) -> str:
     """`label` is HTML already; `aria` is what a screen reader says where the label alone would not do."""
     spoken = f' aria-label="{escape(aria)}" title="{escape(aria)}"' if aria else ""
-    return f'<button type="button" class="{css}" data-act="{escape(act)}" data-arg="{escape(arg)}"{spoken}>{label}</button>'
+    target = f'data-act="{escape(act)}" data-arg="{escape(arg)}"'
+    return f'<button type="button" class="{css}" {target}{spoken}>{label}</button>'
 
 
 def bar(done: float, total: float, label: str) -> str:
@@ -82,4 +83,5 @@ ICONS = {
 
 def icon(which: str) -> str:
     """A line drawing of 16 units in the text's colour; silent to screen readers."""
-    return f'<svg class="ll-icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="{ICONS[which]}"/></svg>'
+    path = f'<path d="{ICONS[which]}"/>'
+    return f'<svg class="ll-icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{path}</svg>'

@@ -41,7 +41,8 @@ def drop_zone() -> str:
         '<input type="file" multiple hidden data-files="files" aria-label="Files to add">'
         '<input type="file" webkitdirectory hidden data-files="folder" aria-label="Folder to add">'
         '<div class="ll-sending" hidden role="status"><p class="ll-meta" data-sending></p>'
-        '<div class="ll-bar"><i></i></div><button type="button" class="ll-link" data-stop-sending>Stop</button></div></div>'
+        '<div class="ll-bar"><i></i></div>'
+        '<button type="button" class="ll-link" data-stop-sending>Stop</button></div></div>'
     )
 
 
@@ -80,13 +81,20 @@ def _row(entry: Entry, is_chosen: bool, is_confirming: bool) -> str:
 
 
 def _facts(entry: Entry) -> str:
-    facts = [KIND_NAMES[entry.kind], count(entry.pages, "page" if entry.kind is not Kind.FOLDER else "file or page")]
-    if entry.kind is Kind.FOLDER:
-        facts[1] = count(entry.pages, "page")
+    facts = [KIND_NAMES[entry.kind], count(entry.pages, "page")]
     if entry.tokens is not None:
         facts.append(count(entry.tokens, "token"))
-    facts.append("read" if entry.is_read else "not read yet")
+    if not entry.is_read:
+        facts.append("not read yet")
     return " · ".join(facts)
+
+
+def sample_links(files: Sequence[str]) -> str:
+    """Samples that are not in the library, as small links."""
+    if not files:
+        return ""
+    links = " ".join(button(name(file), "sample", file, css="ll-link", aria=f"Add the sample {file}") for file in files)
+    return f'<p class="ll-samples">Samples: {links}</p>'
 
 
 def _confirm(entry: Entry) -> str:
@@ -133,7 +141,8 @@ def _job(job: JobStatus) -> str:
     detail = f'<p class="ll-error">{escape(job.error)}</p>' if job.error else ""
     progress = "" if over else bar(job.done, job.total if job.stage != "waiting" else 0, f"Progress of {job.name}")
     return (
-        f'<li class="ll-job ll-job-{escape(job.stage)}"><div class="ll-doc-body"><p class="ll-job-name">{name(job.name)}</p>'
+        f'<li class="ll-job ll-job-{escape(job.stage)}"><div class="ll-doc-body">'
+        f'<p class="ll-job-name">{name(job.name)}</p>'
         f'<p class="ll-meta">{job_facts(job)}</p>{progress}{detail}</div>'
         f"{button(icon('cross'), act, job.id, css='ll-round', aria=f'{verb} {job.name}')}</li>"
     )

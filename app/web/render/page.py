@@ -4,8 +4,8 @@ from app.web.render.basics import escape, icon
 
 MARK = (
     '<svg class="ll-logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
-    '<path d="M16 29V14M16 18C11 16 7.5 11.5 6.5 5M16 18c5-2 8.5-6.5 9.5-13M16 15.5C13.5 12 12.5 7.5 13 3M16 15.5c2.5-3.5 '
-    '3.5-8 3-12.5"/></svg>'
+    '<path d="M16 29V14M16 18C11 16 7.5 11.5 6.5 5M16 18c5-2 8.5-6.5 9.5-13'
+    'M16 15.5C13.5 12 12.5 7.5 13 3M16 15.5c2.5-3.5 3.5-8 3-12.5"/></svg>'
 )
 
 

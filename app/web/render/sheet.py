@@ -1,12 +1,13 @@
 """Fragments of the viewer: a page image with the evidence boxed, or a file with line numbers and colours."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from pygments import lex
-from pygments.lexer import Lexer
-from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
-from pygments.token import STANDARD_TYPES, _TokenType
-from pygments.util import ClassNotFound
+from pygments import lex  # type: ignore[import-untyped]
+from pygments.lexer import Lexer  # type: ignore[import-untyped]
+from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename  # type: ignore[import-untyped]
+from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped]
+from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
 from app.web.render.answer import place
 from app.web.render.basics import button, count, escape, icon, name, number
@@ -19,6 +20,7 @@ LINES_BEFORE = 300  # of the cited line, when the file is longer than what is sh
 COLOUR_LIMIT = 600_000  # characters; a longer file is shown without colours
 LINE_CUT = 2000  # characters of one line
 MAX_FILES_LISTED = 3000
+BACK = '<button type="button" class="ll-link ll-phone" data-toggle="answer">Back to the answer</button>'
 
 
 def empty() -> str:
@@ -42,9 +44,10 @@ def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str
     title = _file_menu(files, leaf.id) if len(files) > 1 else f"<h2>{name(leaf.name)}</h2>"
     key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
     at = "" if view.at is None else view.at
+    tools = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}{BACK}"
     return (
-        f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}<p class="ll-meta">{_where(view, leaf, page)}</p>'
-        f'</div><div class="ll-tools">{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}</div></header>'
+        f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}'
+        f'<p class="ll-meta">{_where(view, leaf, page)}</p></div><div class="ll-tools">{tools}</div></header>'
     )
 
 
@@ -56,7 +59,7 @@ def _where(view: View, leaf: Document, page: Page) -> str:
     if leaf.language:
         facts.append(escape(leaf.language))
     if not page.has_geometry:
-        facts.append(count(page.text.count("\n") + 1, "line"))
+        facts.append(count(len(shown_text(page).split("\n")), "line"))
     if view.at is not None:
         cite = view.citations[view.at]
         checked = "checked" if cite.verified else "not confirmed"
@@ -100,11 +103,15 @@ def _stepper(act: str, noun: str, label: str, at: int, total: int) -> str:
 
 def _zoom_tools() -> str:
     """Zooming happens in the browser (assets/theme/longleaf.js); nothing is sent."""
+
+    def step(delta: int, drawing: str, word: str) -> str:
+        spoken = f'aria-label="{word}" title="{word}"'
+        return f'<button type="button" class="ll-round" data-zoom="{delta}" {spoken}>{icon(drawing)}</button>'
+
+    fit = '<button type="button" class="ll-link" data-zoom="0" title="Fit the width">Fit</button>'
     return (
         '<div class="ll-stepper" role="group" aria-label="Zoom">'
-        f'<button type="button" class="ll-round" data-zoom="-1" aria-label="Smaller" title="Smaller">{icon("minus")}</button>'
-        '<button type="button" class="ll-link" data-zoom="0" title="Fit the width">Fit</button>'
-        f'<button type="button" class="ll-round" data-zoom="1" aria-label="Larger" title="Larger">{icon("plus")}</button></div>'
+        f"{step(-1, 'minus', 'Smaller')}{fit}{step(1, 'plus', 'Larger')}</div>"
     )
 
 
@@ -136,7 +143,7 @@ def _box(box: Box, width: float, height: float, index: int, cite: Citation, is_c
 
 def text_lines(leaf: Document, view: View, page: Page) -> str:
     """The file with line numbers; cited lines are marked. A long file is shown in parts."""
-    lines = _coloured(leaf, page.text)
+    lines = _coloured(leaf, shown_text(page))
     marked = _cited_lines(view, leaf.id)
     chosen = _cited_lines(view, leaf.id, only_chosen=True)
     first = first_shown(view, len(lines), min(chosen, default=None))
@@ -151,6 +158,11 @@ def text_lines(leaf: Document, view: View, page: Page) -> str:
         f'{_more("Earlier", first - LINES_SHOWN, first > 1)}<ol class="{css}" {digits} start="{first}">{rows}</ol>'
         + (_more("Later", last + 1, last < len(lines)))
     )
+
+
+def shown_text(page: Page) -> str:
+    """Without the line end that closes the last line: editors count no line after it."""
+    return page.text.removesuffix("\n")
 
 
 def first_shown(view: View, num_lines: int, cited: int | None) -> int:
@@ -200,10 +212,11 @@ def _tokens(lexer: Lexer, text: str) -> Iterator[tuple[str, str]]:
         yield _css_class(kind), piece
 
 
-def _css_class(kind: _TokenType) -> str:
+def _css_class(kind: Any) -> str:
+    """The short class of a token kind, or of the nearest kind above it that has one."""
     while kind not in STANDARD_TYPES and kind.parent is not None:
         kind = kind.parent
-    return STANDARD_TYPES.get(kind, "")
+    return str(STANDARD_TYPES.get(kind, ""))
 
 
 def _lexer(leaf: Document) -> Lexer:
