@@ -13,9 +13,10 @@ import ingest
 from app.errors import BadRequest, NotInLibrary, OriginalMissing, SourceNotFound
 from app.service.catalogue import Catalogue, Removed, renamed
 from app.service.originals import Originals, private_dir
+from app.service.page_images import PageImages
 from app.service.recipe import file_recipe
 from app.service.values import Entry
-from ingest.document import Document, Kind
+from ingest.document import Document, Kind, Page
 from ingest.options import ReadOptions
 from ingest.reader import OnProgress, SourceFile
 from ingest.sandbox import read_file
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ingest import SourceProgress
 
 OnSource = Callable[["SourceProgress"], None]
+MIN_DPI, MAX_DPI = 20, 400
 KEPT_IN_MEMORY = 16  # documents; a page turned must not parse the whole book's JSON again
 
 
@@ -34,6 +36,7 @@ class Library:
         private_dir(data_dir)
         self.catalogue = Catalogue(data_dir / "catalogue.sqlite")
         self.originals = Originals(data_dir / "originals", data_dir / "work")
+        self._page_images = PageImages()
         self._passwords: dict[str, str] = {}
         self._recent: dict[tuple[str, str, str | None], Document] = {}  # by id, recipe and name
         self.sweep()
@@ -146,17 +149,24 @@ class Library:
             raise BadRequest(f"{document.name} has no page index {page_index}; it has {len(document.pages)} pages")
         if document.kind not in (Kind.PDF, Kind.IMAGE):
             raise BadRequest(f"{document.name} has no page images; it is a {document.kind} document, shown as text")
-        path = self.originals.path(document_id)
+        if not MIN_DPI <= dpi <= MAX_DPI:
+            raise BadRequest(f"a page image of {dpi} dpi was asked for; it must be {MIN_DPI} to {MAX_DPI}")
+        page = document.pages[page_index]
+        key = (document_id, page.page_no, page.rotation, dpi)
+        return self._page_images.get(key, lambda: self._render(document, page, dpi))
+
+    def _render(self, document: Document, page: Page, dpi: int) -> bytes:
+        path = self.originals.path(document.id)
         if path is None:
             raise OriginalMissing(f"the library's copy of {document.name} is gone; hand it over again")
-        password = self._passwords.get(document_id)
-        return ingest.render_page(path, document.kind, document.pages[page_index], dpi, password)
+        return ingest.render_page(path, document.kind, page, dpi, self._passwords.get(document.id))
 
     def delete(self, entry: Entry) -> tuple[Removed, int, int]:
         """What went from the catalogue, then files and bytes of originals. `removals` still names its KV and index."""
         removed = self.catalogue.delete(entry.id)
         files, file_bytes = self.sweep()
         self._recent.clear()
+        self._page_images.forget(removed.ids)
         for document_id in removed.ids:
             self._passwords.pop(document_id, None)
         return removed, files, file_bytes

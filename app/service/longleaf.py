@@ -4,7 +4,6 @@ Plain values in and out, no gradio or click. Safe to call from several threads; 
 folder. The model is loaded when it is first needed.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,11 +19,10 @@ from app.settings import Settings
 from ingest.document import Document
 from ingest.options import ReadOptions
 from llm.answer import Answer, Answered, AskOptions, Event, ReadingProgress
+from llm.errors import BadQuestion
 
 if TYPE_CHECKING:
     from llm import Engine
-
-_log = logging.getLogger(__name__)
 
 
 def _ignore(_: object) -> None:
@@ -114,6 +112,8 @@ class Longleaf:
         `cancel` while reading ends without an answer; while answering, with what had come so far. Raises NotInLibrary,
         ModelNotFound, BadQuestion, ContextOverflow.
         """
+        if not question.strip():
+            raise BadQuestion("the question is empty; write what you want to know")
         documents = self._documents(ids)
         return self._asking(ids, documents, question, options, cancel or threading.Event())
 
@@ -191,8 +191,9 @@ class Longleaf:
         """Removes KV and index of deleted documents, also of a deletion that was cut short earlier. Bytes removed."""
         pending = self._library.catalogue.pending_removals()
         removed_bytes = 0
-        if pending and any(state_dir(self.settings).iterdir()):
+        if pending:
             with reading_lock(self.settings, threading.Event(), self._on_text):
-                removed_bytes = self._engine().forget(pending)
+                if any(state_dir(self.settings).iterdir()):  # else nothing was ever read, and no model is needed
+                    removed_bytes = self._engine().forget(pending)
         self._library.catalogue.removed(pending)
         return removed_bytes

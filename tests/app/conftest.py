@@ -80,7 +80,7 @@ class FakeEngine:
         )
 
     def _cite(self, documents: Sequence[Document], question: str) -> list[Citation]:
-        words = {word.strip("?").lower() for word in question.split() if len(word) > 4}
+        words = {word.strip("?.").lower() for word in question.split() if len(word) > 4}
         for leaf in self._leaves(documents):
             for index, page in enumerate(leaf.pages):
                 for line in page.text.splitlines():

@@ -19,6 +19,8 @@ def run(
 
     def invoke(*args: object, **named: Any) -> Result:
         words = [str(arg) for arg in args]
-        return CliRunner().invoke(cli, [*words, "--data-dir", str(settings.data_dir)], **named)
+        return CliRunner().invoke(
+            cli, prog_name="python app.py", args=[*words, "--data-dir", str(settings.data_dir)], **named
+        )
 
     return invoke

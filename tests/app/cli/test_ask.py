@@ -68,7 +68,7 @@ def test_a_document_of_the_library_is_named_by_id_or_name(run: Run, texts: Simpl
 
 def test_read_says_what_it_holds_now(run: Run, texts: SimpleNamespace) -> None:
     result = run("read", texts.lease)
-    assert "lease.txt  (text, 1 page, 50 bytes; read, 10 tokens)" in result.stdout
+    assert "lease.txt  (text, 1 page, 51 bytes; read, 10 tokens)" in result.stdout
     assert result.stdout.endswith("Read all 1 page (10 tokens).\n")
     assert "Reading took 0 s." in result.stderr
 

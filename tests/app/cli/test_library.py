@@ -17,7 +17,7 @@ def test_list_and_show(run: Run, texts: SimpleNamespace) -> None:
     (entry,) = json.loads(run("library", "list", "--json").stdout)["documents"]
     assert (entry["name"], entry["kind"], entry["is_read"], entry["problems"]) == ("lease.txt", "text", True, [])
     listed = run("library", "list").stdout
-    assert listed == f"{entry['id'][:12]}  lease.txt  (text, 1 page, 50 bytes; read, 10 tokens)\n"
+    assert listed == f"{entry['id'][:12]}  lease.txt  (text, 1 page, 51 bytes; read, 10 tokens)\n"
     shown = json.loads(run("library", "show", "lease.txt", "--json").stdout)
     assert shown["answers"][0]["answer"] == "The rent is 900 crowns."
     assert shown["files"] == [{"id": entry["id"], "name": "lease.txt", "kind": "text", "pages": 1}]
@@ -30,7 +30,7 @@ def test_delete_asks_first_and_says_what_went(run: Run, texts: SimpleNamespace, 
     assert refused.exit_code == 2
     assert "there is no terminal to confirm lease.txt on; add --yes to delete" in refused.stderr
     receipt = json.loads(run("library", "delete", "lease.txt", "--yes", "--json").stdout)["deleted"][0]
-    assert (receipt["originals"], receipt["original_bytes"], receipt["answers"]) == (1, 50, 1)
+    assert (receipt["originals"], receipt["original_bytes"], receipt["answers"]) == (1, 51, 1)
     assert receipt["total_bytes"] == receipt["original_bytes"] + receipt["parsed_bytes"] + receipt["reading_bytes"]
     assert texts.lease.exists()
     assert not list((settings.data_dir / "originals").iterdir())

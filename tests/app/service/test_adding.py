@@ -178,12 +178,16 @@ def test_wrong_requests_are_named(longleaf: Longleaf, texts: SimpleNamespace, tm
 
 
 def test_an_older_format_is_read_again(
-    longleaf: Longleaf, texts: SimpleNamespace, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+    longleaf: Longleaf,
+    texts: SimpleNamespace,
+    parsed: list[str],
+    open_longleaf: Callable[..., Longleaf],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lone, folder = longleaf.add(texts.notes), longleaf.add(texts.project)
     monkeypatch.setattr("ingest.serial.FORMAT", 99)
     longleaf.close()
-    reopened = Longleaf(longleaf.settings)
+    reopened = open_longleaf(longleaf.settings)
     parsed.clear()
     assert reopened.document(lone.id).pages[0].text.startswith("Call the plumber")
     assert parsed == ["notes.txt"]

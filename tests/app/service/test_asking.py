@@ -39,7 +39,9 @@ def test_an_entry_says_that_it_was_read(longleaf: Longleaf, texts: SimpleNamespa
     assert read.is_read
     assert read.kv_bytes > 0
     assert read.tokens == longleaf.engine().coverage([longleaf.document(entry.id)]).tokens_total
-    assert not Longleaf(Settings(data_dir=longleaf.settings.data_dir, model="another")).entry(entry.id).is_read
+    other = Longleaf(Settings(data_dir=longleaf.settings.data_dir, model="another"))
+    assert not other.entry(entry.id).is_read
+    other.close()
 
 
 def test_answers_are_kept_whole(longleaf: Longleaf, texts: SimpleNamespace) -> None:
