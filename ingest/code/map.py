@@ -6,8 +6,9 @@ first, and the map says how many.
 """
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from ingest.code.definitions import has_definitions
@@ -23,6 +24,7 @@ _TELLING = (  # the kinds that are kept longest come first
     {"method"},
     {"constant"},
 )
+_IN_SENTENCES = (0, 1)
 
 
 def make_map(
@@ -34,11 +36,12 @@ def make_map(
         *_summary(folder_name, members, count_tokens),
         "",
         *_tree(members, empty, count_tokens),
+        "",
         *_without_names(members),
         *names,
     ]
     text = "\n".join(parts) + "\n"
-    dropped = f"{num_dropped:,} of the less telling names (methods, constants) are not listed in the map"
+    dropped = f"{num_dropped:,} of the less telling names (constants first, then methods) are not listed in the map"
     problems = (Problem(MAP_NAME, None, "map shortened", dropped, Severity.NOTICE),) if num_dropped else ()
     data = text.encode("utf-8")
     identity = hashlib.sha256(data).hexdigest()
@@ -83,43 +86,60 @@ def _without_names(members: Sequence[Document]) -> Iterator[str]:
 
 
 def _names(members: Sequence[Document]) -> tuple[list[str], int]:
-    """The sentences about defined names, by file, and the number of names that found no room."""
-    kept, num_all, room = _kept_kinds(members)
+    """The lines about defined names, by file, and the number of names that found no room."""
+    num_all = sum(len(member.definitions) for member in members)
+    sentences = next((ranks for ranks in (_IN_SENTENCES, ()) if _kept(members, ranks) >= set(ranks)), ())
+    kept = _kept(members, sentences)
+    num_listed, room = 0, MAX_NAMES_CHARS
     lines: list[str] = []
-    num_listed = 0
     for member in members:
-        sentences = [_sentence(each, member.name) for each in member.definitions if _rank(each) in kept]
-        room -= sum(map(len, sentences)) + len(sentences)
-        if sentences and room >= 0:
-            num_listed += len(sentences)
-            lines += ["", f"Names defined in {member.name}:", *sentences]
+        told = [each for each in member.definitions if _rank(each) in kept]
+        head = ["", f"Names defined in {member.name}:"] if sentences else []
+        block = [*head, *_told(told, member.name, sentences)] if told else []
+        room -= sum(map(len, block)) + len(block)
+        if told and room >= 0:
+            num_listed += len(told)
+            lines += block
     if num_listed < num_all:
         lines += ["", f"This map is shortened: {num_all - num_listed:,} of {num_all:,} defined names are not listed."]
     return lines, num_all - num_listed
 
 
-def _kept_kinds(members: Sequence[Document]) -> tuple[set[int], int, int]:
-    """The ranks of kinds that fit together, the number of all names, and the room for sentences."""
+def _told(definitions: Sequence[Definition], file_name: str, sentences: Collection[int]) -> Iterator[str]:
+    """A sentence for each name of the ranks in `sentences`; of the others a line for each owner, to save room."""
+    by_owner: dict[str, list[str]] = {}
+    for each in definitions:
+        if _rank(each) in sentences:
+            yield f"{each.kind} {each.name} is defined in {file_name}, line {each.line}"
+        else:
+            owner, _, name = each.name.rpartition("::" if "::" in each.name else ".")
+            by_owner.setdefault(owner, []).append(f"{each.kind} {name} (line {each.line})")
+    for owner, names in by_owner.items():
+        yield f"{f'{owner} in {file_name}' if owner else file_name} has {', '.join(names)}"
+
+
+def _kept(members: Sequence[Document], sentences: Collection[int]) -> set[int]:
+    """The ranks that fit together, the most telling first, when those in `sentences` get one each."""
     chars: Counter[int] = Counter()
-    num_all = 0
     for member in members:
+        chars[-1] += 2 * len(member.name) + 30 if member.definitions else 0
         for each in member.definitions:
-            num_all += 1
-            chars[_rank(each)] += len(_sentence(each, member.name)) + 1
-    kept: set[int] = set()
-    for rank in sorted(chars):
-        if kept and sum(chars[each] for each in kept) + chars[rank] > MAX_NAMES_CHARS:
-            break
-        kept.add(rank)
-    return kept, num_all, MAX_NAMES_CHARS
+            around = 26 + len(member.name) if _rank(each) in sentences else 14
+            chars[_rank(each)] += len(each.kind) + len(each.name) + around
+    fitting = itertools.takewhile(lambda upto: upto[1] <= MAX_NAMES_CHARS, _running(sorted(chars.items())))
+    return {rank for rank, _ in fitting} | {0}  # -1 is what the files themselves take
+
+
+def _running(chars: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """(rank, characters up to and with it)"""
+    total = 0
+    for rank, count in chars:
+        total += count
+        yield rank, total
 
 
 def _rank(definition: Definition) -> int:
     return next((rank for rank, kinds in enumerate(_TELLING) if definition.kind in kinds), len(_TELLING))
-
-
-def _sentence(definition: Definition, file_name: str) -> str:
-    return f"{definition.kind} {definition.name} is defined in {file_name}, line {definition.line}"
 
 
 def _tokens(members: Sequence[Document], count_tokens: Callable[[str], int] | None) -> str:

@@ -10,7 +10,8 @@ SAMPLE_BYTES = 64 * 1024
 MAX_LINE_BYTES = 5_000  # one line of code; longer ones no person wrote
 MAX_MEAN_LINE_BYTES = 500
 
-VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr"})
+VERSION_CONTROL_WHAT = "left out: version control"
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr"})
 _VENDORED = frozenset({
     "node_modules", "bower_components", "__pycache__", ".venv", "venv", ".tox", ".nox", "site-packages", ".mypy_cache",
     ".pytest_cache", ".ruff_cache", ".hypothesis", ".eggs", ".gradle", ".terraform", ".next", ".nuxt", ".parcel-cache",
@@ -35,11 +36,11 @@ _GENERATED = re.compile(
 _HEAD_LINES = 12
 
 
-def vendored(folder_name: str) -> str | None:
-    """Why a folder is not entered, or None."""
-    if folder_name in VERSION_CONTROL:
-        return "version control's own records"
-    return "installed or cached files of a tool, not the repository's own" if folder_name in _VENDORED else None
+def by_folder_name(name: str) -> tuple[str, str] | None:
+    """(what, why) for a folder that is not entered, or None."""
+    if name in _VERSION_CONTROL:
+        return VERSION_CONTROL_WHAT, "version control's own records"
+    return ("left out: tool files", "installed or cached files of a tool") if name in _VENDORED else None
 
 
 def by_name(name: str) -> tuple[str, str] | None:

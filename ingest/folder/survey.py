@@ -10,17 +10,17 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ingest.document import Problem, Severity
-from ingest.errors import IngestError
+from ingest.errors import IngestError, UnsupportedSource
 from ingest.folder import leftout
 from ingest.folder.ignore import Ignored
 from ingest.formats import detect
 from ingest.options import MIB, Limits
 from ingest.reader import OnProgress
 
-MAX_NAMED = 20  # files of one folder left out for one reason, before they are told as a number
+MAX_NAMED = 20  # problems for one reason, before they are told by folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,16 @@ def shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace").replace(os.sep, "/")
 
 
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    path: str  # ends in "/" for a folder
+    why: str
+    num_files: int = 1
+
+    def told(self) -> str:
+        return f"{self.why} ({_files(self.num_files)})" if self.path.endswith("/") else self.why
+
+
 @dataclass
 class _Walk:
     root: Path
@@ -69,9 +79,8 @@ class _Walk:
     on_progress: OnProgress
     files: list[Listed] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
-    left_out: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    left_out: dict[str, list[_LeftOut]] = field(default_factory=lambda: defaultdict(list))  # by what
     names: set[str] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
 
     def folder(self, below: str, ignored: Ignored) -> None:
         """Lists one folder: its files by name, then its folders."""
@@ -85,8 +94,8 @@ class _Walk:
             path = below + entry.name
             if not entry.is_dir(follow_symlinks=False):
                 self.file(path, entry, ignored)
-            elif why := leftout.vendored(entry.name):
-                self.leave_out_folder(path, "left out: tool files", why)
+            elif reason := leftout.by_folder_name(entry.name):
+                self.leave_out_folder(path, *reason)
             elif path + "/" in ignored:
                 self.leave_out_folder(path, "left out: ignored", "a .gitignore names it")
             else:
@@ -96,11 +105,10 @@ class _Walk:
         self.on_progress(len(self.files), 0)
         try:
             reason = self.reason_against(path, entry, ignored)
+        except UnsupportedSource as error:
+            reason = ("left out: unknown format", _about_it(error, shown(path)))
         except IngestError as error:
-            reason = (
-                "left out: not readable",
-                str(error).removeprefix(f"{shown(path)} is ").removeprefix(f"{shown(path)} "),
-            )
+            reason = ("left out: damaged", _about_it(error, shown(path)))
         except OSError as error:
             reason = ("left out: unreadable", f"the file cannot be opened: {error.strerror}")
         if reason:
@@ -131,35 +139,50 @@ class _Walk:
         if found.package in ("ingest.code", "ingest.text") and (reason := leftout.by_content(self.root / path, name)):
             return reason
         while name in self.names:  # two names that differ only in bytes that are not UTF-8
-            name += "\N{REPLACEMENT CHARACTER}"
+            name = str(PurePosixPath(name).with_stem(PurePosixPath(name).stem + "\N{REPLACEMENT CHARACTER}"))
         self.names.add(name)
         self.files.append(Listed(path, name, found.is_archive))
         return None
 
     def leave_out(self, path: str, what: str, why: str) -> None:
-        self.left_out[(os.path.dirname(path), what)].append((path, why))
+        self.left_out[what].append(_LeftOut(path, why))
 
     def leave_out_folder(self, path: str, what: str, why: str) -> None:
         """One problem for a whole folder, with the number of its files."""
         count = sum(len(files) for _, _, files in os.walk(self.root / path))
-        severity = Severity.NOTICE if os.path.basename(path) in leftout.VERSION_CONTROL else Severity.LEFT_OUT
-        files = "1 file" if count == 1 else f"{count:,} files"
-        self.problems.append(Problem(shown(path) + "/", None, what, f"{why} ({files})", severity))
+        self.left_out[what].append(_LeftOut(path + "/", why, count))
 
     def result(self) -> Survey:
-        problems = [*self.problems, *(each for group in self.left_out.items() for each in _told(*group))]
+        problems = (problem for what, group in self.left_out.items() for problem in _told(what, group))
         return Survey(tuple(self.files), tuple(self.empty), tuple(problems))
 
 
-def _told(group: tuple[str, str], left_out: list[tuple[str, str]]) -> Iterator[Problem]:
-    """One problem a file; one for all where they are many in one folder for one reason."""
-    folder, what = group
-    if len(left_out) <= MAX_NAMED:
-        yield from (Problem(shown(path), None, what, why) for path, why in left_out)
-        return
-    first = ", ".join(shown(os.path.basename(path)) for path, _ in left_out[:3])
-    why = f"{len(left_out):,} files such as {first}: {left_out[0][1]}"
-    yield Problem(shown(folder) + "/" if folder else "the folder itself", None, what, why)
+def _told(what: str, left_out: list[_LeftOut]) -> Iterator[Problem]:
+    """One problem for each; where they are many for one reason, one for each folder that holds several."""
+    parents = [PurePosixPath(shown(each.path)).parent.parts for each in left_out]
+    depths = range(max(map(len, parents)), -1, -1)
+    depth = next(depth for depth in depths if len({parts[:depth] for parts in parents}) <= MAX_NAMED or not depth)
+    by_folder: dict[tuple[str, ...], list[_LeftOut]] = defaultdict(list)
+    for parts, each in zip(parents, left_out, strict=True):
+        by_folder[parts[:depth]].append(each)
+    severity = Severity.NOTICE if what == leftout.VERSION_CONTROL_WHAT else Severity.LEFT_OUT
+    for parts, group in by_folder.items():
+        if len(group) == 1 or len(left_out) <= MAX_NAMED:
+            yield from (Problem(shown(each.path), None, what, each.told(), severity) for each in group)
+            continue
+        first = ", ".join(shown(each.path) for each in group[:3])
+        why = f"{_files(sum(each.num_files for each in group))} such as {first}: {group[0].why}"
+        yield Problem("/".join(parts) + "/" if parts else "(everywhere)", None, what, why, severity)
+
+
+def _about_it(error: IngestError, name: str) -> str:
+    """The error's sentence without the name, which stands beside it."""
+    sentence = str(error)
+    return "it " + sentence.removeprefix(name + " ") if sentence.startswith(name + " ") else sentence
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def _where_link_leads(root: Path, link: Path) -> str:
