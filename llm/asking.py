@@ -1,0 +1,227 @@
+"""One question, from the documents on the desk to the checked answer.
+
+The order is fixed: index what is not indexed, read whole what fits, rank the evidence, let the model write the answer
+over what was read (with the best passages put before it once more), decide whether the documents hold an answer, and
+cite the sentences that it rests on.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ingest.document import Document
+from llm.answer import (
+    Answer,
+    Answered,
+    AskOptions,
+    Citation,
+    Coverage,
+    Event,
+    EvidenceFound,
+    ReadingProgress,
+    TextDelta,
+    Timing,
+)  # fmt: skip
+from llm.backbone import Backbone
+from llm.citing import cite
+from llm.close_reading import CloseReading, Excerpt, compose
+from llm.coverage import coverage_of
+from llm.desk import RESERVED_TOKENS, Desk
+from llm.errors import ContextOverflow
+from llm.evidence.calibration import is_found, probability_of_answer
+from llm.evidence.quoting import quotes
+from llm.evidence.ranking import Ranked
+from llm.generation import Generated, generate
+from llm.prompt import NOT_FOUND
+from llm.reading import ReadingCache
+
+NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
+STOPPED = "Stopped."
+_RESTATED_TOKENS = 640  # of the best passages, put behind a document that was read whole
+_CLOSE_TOKENS = 1600  # of passages, read instead of a document that does not fit
+_MAX_CITATIONS = 3
+
+
+@dataclass(slots=True)
+class _Cost:
+    """Seconds and tokens of one question, as they become known."""
+
+    started: float = field(default_factory=time.perf_counter)
+    read_s: float = 0.0
+    reused_tokens: int = 0
+    new_tokens: int = 0
+    question_tokens: int = 0
+    question_s: float = 0.0  # from the first token of the question to the first of the answer
+    first_token_s: float | None = None
+    decoded_tokens: int = 0
+    decode_s: float = 0.0
+
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.started
+
+    def timing(self) -> Timing:
+        total_s = self.elapsed_s()
+        prefill_s = self.read_s + self.question_s
+        return Timing(
+            read_s=round(self.read_s, 3),
+            reused_tokens=self.reused_tokens,
+            new_tokens=self.new_tokens,
+            first_token_s=round(total_s if self.first_token_s is None else self.first_token_s, 3),
+            total_s=round(total_s, 3),
+            prefill_tokens_per_s=round(self.new_tokens / prefill_s, 1) if prefill_s else 0.0,
+            decode_tokens_per_s=round(self.decoded_tokens / self.decode_s, 1) if self.decode_s else 0.0,
+        )
+
+
+class Asking:
+    """The state of one question. `events` may be iterated once."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        desk: Desk,
+        documents: Sequence[Document],
+        question: str,
+        options: AskOptions,
+        cancel: threading.Event | None,
+    ) -> None:
+        self._backbone, self._desk = backbone, desk
+        self._documents, self._question, self._options = documents, question.strip(), options
+        self._cancel = cancel or threading.Event()
+        self._cost = _Cost()
+
+    def events(self) -> Iterator[Event]:
+        """See `llm.answer`: progress, evidence, text, then exactly one Answered, also when a person stopped it."""
+        whole = self._is_read_whole()
+        yield from self._read(whole)
+        if self._cancel.is_set():
+            yield Answered(self._stopped_early())
+            return
+        ranked = self._desk.searcher(self._documents).rank(self._question, self._options.top_k)
+        yield EvidenceFound(_citations(ranked, None))
+        close = compose(self._excerpts(ranked), self._backbone.prompt, self._passage_tokens(whole))
+        written = Generated()
+        if ranked:
+            for piece in self._write(close, whole, written):
+                yield TextDelta(piece)
+        yield Answered(self._answer(written, ranked, None if whole else close))
+
+    def _is_read_whole(self) -> bool:
+        """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
+        question_tokens = len(self._backbone.prompt.suffix(self._question))
+        room = RESERVED_TOKENS - self._restated_tokens() - self._options.max_new_tokens
+        if question_tokens > room:
+            raise ContextOverflow(
+                f"the question has {question_tokens} tokens and {self._options.max_new_tokens} go to the answer; "
+                f"{room} are left for the question: shorten it, or lower --max-new-tokens"
+            )
+        fits = self._desk.fits(self._documents)
+        if self._options.exact and not fits:
+            raise ContextOverflow(
+                f"an exact answer was asked for, but {self._desk.why_shortened(self._documents)}; "
+                "ask about fewer documents or pages, or leave --exact out"
+            )
+        return fits
+
+    def _restated_tokens(self) -> int:
+        return 0 if self._options.exact else _RESTATED_TOKENS
+
+    def _passage_tokens(self, whole: bool) -> int:
+        """How many tokens of passages go into the prompt; a short document needs none beside itself."""
+        if not whole:
+            return min(_CLOSE_TOKENS, self._backbone.context_tokens // 2)
+        return self._restated_tokens() if self._desk.num_tokens(self._documents) > _CLOSE_TOKENS else 0
+
+    def _read(self, whole: bool) -> Iterator[ReadingProgress]:
+        started = time.perf_counter()
+        yield from self._desk.index(self._documents, self._cancel)
+        if whole and not self._cancel.is_set():
+            for progress in self._desk.readings.read(self._desk.stream(self._documents), self._cancel):
+                self._cost.reused_tokens = progress.reused
+                self._cost.new_tokens = progress.done - progress.reused
+                yield progress
+        self._cost.read_s = time.perf_counter() - started
+
+    def _write(self, close: CloseReading, whole: bool, written: Generated) -> Iterator[str]:
+        prompt = self._backbone.prompt
+        if whole:
+            cache = self._desk.readings.cache_of(self._desk.stream(self._documents))
+            ids = close.token_ids + prompt.suffix(self._question)
+        else:
+            cache = ReadingCache()
+            ids = prompt.prefix + close.token_ids + prompt.suffix(self._question)
+        started = time.perf_counter()
+        pieces = generate(
+            self._backbone,
+            cache,
+            ids,
+            written,
+            max_new_tokens=self._options.max_new_tokens,
+            temperature=self._options.temperature,
+            seed=self._options.seed,
+            cancel=self._cancel,
+        )
+        for piece in pieces:
+            if self._cost.first_token_s is None:
+                self._cost.first_token_s = self._cost.elapsed_s()
+                self._cost.question_s = time.perf_counter() - started
+            yield piece
+        self._cost.new_tokens += len(ids)
+        self._cost.question_tokens = len(ids)
+        self._cost.decode_s = time.perf_counter() - started - self._cost.question_s
+        self._cost.decoded_tokens = len(written.token_ids)
+
+    def _answer(self, written: Generated, ranked: Sequence[Ranked], close: CloseReading | None) -> Answer:
+        probability = probability_of_answer(self._question, ranked, written.text, written.mean_logprob)
+        text = written.text.strip()
+        refused = not text or text.startswith(NOT_FOUND.rstrip("."))
+        found = (is_found(probability) and not refused) or written.stopped
+        return Answer(
+            question=self._question,
+            answer=text if found else NOTHING_FOUND,
+            found=found,
+            citations=_citations(ranked, text) if found else (),
+            coverage=self._coverage(close),
+            timing=self._cost.timing(),
+            model=self._backbone.name,
+            confidence=probability,
+            stopped=written.stopped,
+        )
+
+    def _stopped_early(self) -> Answer:
+        """The answer of a question that was stopped while its documents were still being read."""
+        total = self._desk.num_tokens(self._documents)
+        coverage = coverage_of(
+            self._documents, tokens_total=total, tokens_read=0, pages_seen=(), shortened="the reading was stopped"
+        )
+        return Answer(
+            self._question, STOPPED, False, (), coverage, self._cost.timing(), self._backbone.name, stopped=True
+        )
+
+    def _coverage(self, close: CloseReading | None) -> Coverage:
+        total = self._desk.num_tokens(self._documents)
+        return coverage_of(
+            self._documents,
+            tokens_total=total,
+            tokens_read=total if close is None else len(close.token_ids),
+            pages_seen=None if close is None else close.pages,
+            shortened=None if close is None else self._desk.why_shortened(self._documents),
+        )
+
+    def _excerpts(self, ranked: Sequence[Ranked]) -> list[Excerpt]:
+        leaves = (leaf for document in self._documents for leaf in document.leaves())
+        order = {leaf.id: index for index, leaf in enumerate(leaves)}
+        return [
+            Excerpt(
+                item.document, order[item.document.id], item.passage.page_index, item.passage.start, item.passage.end
+            )
+            for item in ranked
+        ]
+
+
+def _citations(ranked: Sequence[Ranked], answer: str | None) -> tuple[Citation, ...]:
+    """The best quotes as checked citations; one that does not stand in its document is not shown."""
+    best = quotes(ranked, answer, limit=_MAX_CITATIONS)
+    cited = (cite(quote.document, quote.page_index, quote.start, quote.end) for quote in best)
+    return tuple(citation for citation in cited if citation.verified)

@@ -1,0 +1,100 @@
+"""The engine: one loaded model with what it has read, and the three things it can do: read, ask, forget.
+
+Documents that fit the model's context are read whole, once; their KV is kept on disk. Longer ones are indexed for
+evidence, and the best passages are read closely for each question; coverage says so. One reading or answer at a time.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from ingest.document import Document
+from llm.answer import AskOptions, Coverage, Event, ModelName, ReadingProgress
+from llm.asking import Asking
+from llm.backbone import Backbone, load_backbone
+from llm.coverage import coverage_of
+from llm.desk import Desk
+from llm.errors import BadQuestion
+
+
+class Engine:
+    """Safe to call from several threads: callers wait for one another."""
+
+    def __init__(self, backbone: Backbone, state_dir: Path) -> None:
+        self._backbone = backbone
+        self._desk = Desk(backbone, state_dir)
+        self._busy = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        model: str | None = None,
+        *,
+        state_dir: Path,
+        cache_dir: Path,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
+        on_progress: Callable[[str], None] = lambda _: None,
+    ) -> "Engine":
+        """Loads a model by name (None: the packaged one). Raises ModelNotFound."""
+        backbone = load_backbone(
+            model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, on_progress=on_progress
+        )
+        return cls(backbone, state_dir)
+
+    @property
+    def model(self) -> ModelName:
+        return self._backbone.name
+
+    @property
+    def context_tokens(self) -> int:
+        return self._backbone.context_tokens
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._backbone.prompt.encode(text))
+
+    def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
+        """Indexes the documents and, where they fit, reads them whole; what is done already is only reported."""
+        with self._busy:
+            yield from self._desk.read(documents, cancel)
+
+    def is_read(self, documents: Sequence[Document]) -> bool:
+        """Whether a question would find everything read and indexed."""
+        return self._desk.is_read(documents)
+
+    def ask(
+        self,
+        documents: Sequence[Document],
+        question: str,
+        options: AskOptions | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """Answers from the documents: see the events of `llm.answer`. Raises BadQuestion and ContextOverflow."""
+        if not question.strip():
+            raise BadQuestion("the question is empty; write what you want to know")
+        if not documents:
+            raise BadQuestion("no document was given to ask about; name at least one")
+        with self._busy:
+            yield from Asking(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
+
+    def coverage(self, documents: Sequence[Document]) -> Coverage:
+        """What a question about the documents would see, without asking."""
+        fits = self._desk.fits(documents)
+        total = self._desk.num_tokens(documents)
+        return coverage_of(
+            documents,
+            tokens_total=total,
+            tokens_read=total if fits else 0,
+            pages_seen=None if fits else (),
+            shortened=None if fits else self._desk.why_shortened(documents),
+        )
+
+    def forget(self, document_ids: Collection[str]) -> int:
+        """Removes KV and index of the documents; bytes removed."""
+        with self._busy:
+            return self._desk.forget(document_ids)
+
+    def stored_bytes(self, document_id: str) -> int:
+        """Bytes of KV and index on disk."""
+        return self._desk.bytes_of([document_id])
