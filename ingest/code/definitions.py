@@ -64,7 +64,7 @@ def _found(text: str, language: str) -> Iterator[_Found]:
     for _, captures in QueryCursor(query).matches(parser.parse(data).root_node):
         name = _text_of(captures["name"][0])
         if owner := captures.get("owner"):
-            name = f"{re.split('[^A-Za-z0-9_]', _text_of(owner[0]), maxsplit=1)[0]}.{name}"
+            name = ".".join([*re.findall(r"\w+", _text_of(owner[0]))[:1], name])  # "*Stack[T]" is "Stack"
         kind = next(kind for kind in captures if kind not in ("name", "owner"))
         whole, line = captures[kind][0], captures["name"][0].start_point.row + 1
         if kind == "variable" and name.isupper():

@@ -103,8 +103,8 @@ GRAMMARS = {
 (type_spec name: (type_identifier) @name type: (interface_type)) @interface
 (type_alias name: (type_identifier) @name) @type
 (function_declaration name: (identifier) @name) @function
-(method_declaration receiver: (parameter_list (parameter_declaration
-  type: [(type_identifier) @owner (pointer_type (_) @owner)])) name: (field_identifier) @name) @method
+(method_declaration receiver: (parameter_list (parameter_declaration type: (_) @owner))
+  name: (field_identifier) @name) @method
 (source_file (const_declaration (const_spec name: (identifier) @name) @constant))
 (source_file (var_declaration (var_spec name: (identifier) @name) @variable))
 """,
