@@ -2,5 +2,8 @@
 
 from ingest.pdf.reader import read_pdf
 from ingest.pdf.render import render_pdf_page
+from ingest.reader import Reader
 
-__all__ = ["read_pdf", "render_pdf_page"]
+SUFFIXES: dict[str, Reader] = {".pdf": read_pdf}
+
+__all__ = ["SUFFIXES", "read_pdf", "render_pdf_page"]
