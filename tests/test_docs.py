@@ -4,7 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+import click
 import pytest
+
+from app.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("ingest", "vision", "llm", "app")
@@ -89,3 +92,18 @@ def test_every_package_is_in_the_code_map() -> None:
         path.parent.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")
     }
     assert not sorted(folder for folder in folders if f"`{folder}/`" not in code_map)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_command_in_a_document_exists(name: str) -> None:
+    lines = re.findall(r"python app\.py ([^ `#\n][^`#\n]*)", document(name))
+    assert lines
+    for line in lines:
+        command: click.Command = cli
+        for word in re.sub(r'"[^"]*"', "TEXT", line).split():
+            if isinstance(command, click.Group) and word in command.commands:
+                command = command.commands[word]
+            elif word.startswith("-"):
+                options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+                assert word in options, f"{name} has `app.py {line}`, and {command.name} has no {word}"
+        assert command is not cli, f"{name} has `app.py {line}`, which is no command"
