@@ -20,6 +20,7 @@ from llm.evidence.ranking import Searcher
 from llm.reading import Readings
 from llm.stream import TokenStream
 
+_Key = tuple[tuple[str, int, int], ...]  # of a set of documents, see `_key`
 RESERVED_TOKENS = 1280  # behind a document read whole: restated evidence, the question and its answer
 
 
@@ -31,13 +32,13 @@ class Desk:
         self.readings = Readings(backbone, state_dir / "kv")
         self._embedder = Embedder(str(backbone.device))
         self._evidence = EvidenceStore(state_dir / "index", self._embedder)
-        self._streams: dict[tuple[str, ...], TokenStream] = {}  # the last one only
-        self._token_counts: dict[str, int] = {}  # by leaf id
-        self._searchers: dict[tuple[str, ...], Searcher] = {}  # the last one only
+        self._streams: dict[_Key, TokenStream] = {}  # the last one only
+        self._token_counts: dict[_Key, int] = {}  # of single leaves
+        self._searchers: dict[_Key, Searcher] = {}  # the last one only
 
     def stream(self, documents: Sequence[Document]) -> TokenStream:
         """The documents as one token stream; the last one is kept."""
-        key = _ids(documents)
+        key = _key(documents)
         if key not in self._streams:
             self._streams = {key: TokenStream.of(documents, self._prompt)}
         return self._streams[key]
@@ -46,9 +47,10 @@ class Desk:
         """Tokens of the documents' stream."""
         total = 0
         for leaf in _leaves(documents):
-            if leaf.id not in self._token_counts:
-                self._token_counts[leaf.id] = len(TokenStream.of([leaf], self._prompt))
-            total += self._token_counts[leaf.id]
+            key = _key([leaf])
+            if key not in self._token_counts:
+                self._token_counts[key] = len(TokenStream.of([leaf], self._prompt))
+            total += self._token_counts[key]
         return total
 
     def fits(self, documents: Sequence[Document]) -> bool:
@@ -91,7 +93,7 @@ class Desk:
 
     def searcher(self, documents: Sequence[Document]) -> Searcher:
         """All documents as one index. Raises SnapshotRefused where `index` was not run."""
-        key = _ids(documents)
+        key = _key(documents)
         if key not in self._searchers:
             self._searchers = {
                 key: Searcher([self._evidence.load(leaf) for leaf in _leaves(documents)], self._embedder)
@@ -100,9 +102,7 @@ class Desk:
 
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes KV and index of the documents from memory and disk; bytes removed."""
-        self._streams, self._searchers = {}, {}
-        for document_id in document_ids:
-            self._token_counts.pop(document_id, None)
+        self._streams, self._searchers, self._token_counts = {}, {}, {}
         return self.readings.forget(document_ids) + self._evidence.forget(document_ids)
 
     def bytes_of(self, document_ids: Collection[str]) -> int:
@@ -125,8 +125,9 @@ def _leaves(documents: Sequence[Document]) -> list[Document]:
     return [leaf for document in documents for leaf in document.leaves()]
 
 
-def _ids(documents: Sequence[Document]) -> tuple[str, ...]:
-    return tuple(document.id for document in documents)
+def _key(documents: Sequence[Document]) -> _Key:
+    """Names a set of documents as they were read: the same file with another page range is another text."""
+    return tuple((leaf.id, len(leaf.pages), _chars(leaf)) for leaf in _leaves(documents))
 
 
 def _chars(leaf: Document) -> int:

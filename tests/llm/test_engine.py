@@ -1,0 +1,157 @@
+"""The engine end to end on a tiny random model: what is read, reused, cited, covered, refused and forgotten.
+
+The answers are noise; what is tested is everything around them. Real answers are measured in tests/bench.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.document import Document, Kind, Page, Problem, Severity
+from llm import Engine
+from llm.answer import Answer, Answered, AskOptions, EvidenceFound, ReadingProgress, TextDelta
+from llm.asking import NOTHING_FOUND
+from llm.backbone import Backbone
+from llm.errors import BadQuestion, ContextOverflow
+
+LEASE = (
+    "The lease begins on 1 May 2031.\n\n"
+    "The tenant pays a rent of 1,250 dollars on the third working day of each month.\n\n"
+    "The law of Oregon governs this lease.\n"
+)
+OPTIONS = AskOptions(max_new_tokens=8)
+
+
+def document(text: str, name: str = "lease.txt", problems: tuple[Problem, ...] = ()) -> Document:
+    return Document(f"id-of-{name}", name, Kind.TEXT, pages=(Page(1, text),), problems=problems)
+
+
+@pytest.fixture
+def engine(tiny: Backbone, tmp_path: Path) -> Engine:
+    return Engine(tiny, tmp_path / "state")
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer counts as found: a random model's words would never pass the calibrated threshold."""
+    monkeypatch.setattr("llm.asking.is_found", lambda probability: True)
+
+
+def ask(engine: Engine, documents: list[Document], question: str = "Which law governs the lease?") -> Answer:
+    return answered(engine.ask(documents, question, OPTIONS))
+
+
+def answered(events: Iterator[object]) -> Answer:
+    *before, last = events
+    assert isinstance(last, Answered)
+    assert not any(isinstance(event, Answered) for event in before)
+    return last.answer
+
+
+def test_events_come_in_the_promised_order(engine: Engine) -> None:
+    kinds = [type(event) for event in engine.ask([document(LEASE)], "Which law governs the lease?", OPTIONS)]
+    order = [ReadingProgress, EvidenceFound, TextDelta, Answered]
+    assert kinds == sorted(kinds, key=order.index)
+    assert kinds.count(EvidenceFound) == kinds.count(Answered) == 1
+
+
+def test_the_cited_sentence_stands_in_the_document_at_its_lines(engine: Engine, trusting: None) -> None:
+    lease = document(LEASE)
+    best = ask(engine, [lease]).citations[0]
+    assert best.quote == "The law of Oregon governs this lease."
+    assert (best.verified, best.page, best.lines, best.source) == (True, None, (5, 5), "lease.txt")
+    assert lease.pages[0].text[best.start : best.end] == best.quote
+
+
+def test_a_second_question_and_a_new_process_read_nothing_again(engine: Engine, tiny: Backbone, tmp_path: Path) -> None:
+    first = ask(engine, [document(LEASE)]).timing
+    second = ask(engine, [document(LEASE)], "What is the rent?").timing
+    reopened = ask(Engine(tiny, tmp_path / "state"), [document(LEASE)]).timing
+    assert first.reused_tokens == 0
+    assert (
+        second.reused_tokens
+        == reopened.reused_tokens
+        == first.new_tokens - len(tiny.prompt.suffix("Which law governs the lease?"))
+    )
+    assert reopened.new_tokens == len(tiny.prompt.suffix("Which law governs the lease?"))
+
+
+def test_the_same_question_gives_the_same_words_after_another(engine: Engine, trusting: None) -> None:
+    first = ask(engine, [document(LEASE)]).answer
+    ask(engine, [document(LEASE)], "What is the rent?")
+    assert ask(engine, [document(LEASE)]).answer == first
+
+
+def test_a_document_that_does_not_fit_is_said_not_to_be_read_whole(engine: Engine) -> None:
+    long = document(LEASE + "\n".join(f"Annex {number} is empty." for number in range(200)))
+    coverage = ask(engine, [long]).coverage
+    assert coverage.tokens_read < coverage.tokens_total
+    assert "more than the 2,048 that this model can read at once here" in coverage.left_out[0].reason
+
+
+def test_exact_reads_whole_or_says_that_it_cannot(engine: Engine) -> None:
+    assert (
+        answered(engine.ask([document(LEASE)], "Who?", AskOptions(max_new_tokens=8, exact=True))).coverage.left_out
+        == ()
+    )
+    with pytest.raises(ContextOverflow, match=r"an exact answer was asked for, but .* leave --exact out"):
+        list(engine.ask([document(LEASE * 20)], "Who?", AskOptions(max_new_tokens=8, exact=True)))
+
+
+def test_problems_of_the_documents_are_named_in_the_coverage(engine: Engine) -> None:
+    scan = Problem("lease.txt", 3, "page not read", "it holds no readable text")
+    secret = Problem("lease.txt", None, "likely secret", "line 2", Severity.NOTICE)
+    left_out = ask(engine, [document(LEASE, problems=(scan, secret))]).coverage.left_out
+    assert [(item.page, item.reason) for item in left_out] == [(3, "page not read: it holds no readable text")]
+
+
+def test_an_unlikely_answer_is_withheld_in_plain_words(engine: Engine) -> None:
+    answer = ask(engine, [document(LEASE)], "How many moons does the planet Jupiter have?")
+    assert (answer.found, answer.answer, answer.citations) == (False, NOTHING_FOUND, ())
+
+
+def test_a_stopped_answer_keeps_what_had_come(engine: Engine) -> None:
+    stop = threading.Event()
+    events = engine.ask([document(LEASE)], "Which law?", AskOptions(max_new_tokens=500), stop)
+    for event in events:
+        if isinstance(event, TextDelta):
+            stop.set()
+            break
+    answer = answered(events)
+    assert answer.stopped
+    assert 0 < len(answer.answer) < 20
+
+
+def test_a_reading_stopped_before_it_begins_answers_that_it_was_stopped(engine: Engine) -> None:
+    stop = threading.Event()
+    stop.set()
+    answer = answered(engine.ask([document(LEASE)], "Which law?", OPTIONS, stop))
+    assert (answer.stopped, answer.found, answer.coverage.tokens_read) == (True, False, 0)
+
+
+def test_forgetting_leaves_no_file_of_the_document(engine: Engine, tmp_path: Path) -> None:
+    lease = document(LEASE)
+    list(engine.read([lease]))
+    assert engine.is_read([lease])
+    stored = engine.stored_bytes(lease.id)
+    assert engine.forget([lease.id]) == stored > 0
+    assert not engine.is_read([lease])
+    assert [path for path in (tmp_path / "state").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "documents", "sentence"),
+    [("  ", [document(LEASE)], "the question is empty"), ("Which law?", [], "no document was given")],
+)
+def test_what_cannot_be_asked_is_one_sentence(
+    engine: Engine, question: str, documents: list[Document], sentence: str
+) -> None:
+    with pytest.raises(BadQuestion, match=sentence):
+        list(engine.ask(documents, question))
+
+
+def test_a_question_too_long_for_the_context_is_refused(engine: Engine) -> None:
+    with pytest.raises(ContextOverflow, match="shorten it, or lower --max-new-tokens"):
+        list(engine.ask([document(LEASE)], "why " * 400, OPTIONS))
