@@ -5,6 +5,7 @@ False survives: only None means "not given". Every field is described in docs/SE
 """
 
 import os
+import sys
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -67,8 +68,11 @@ class Settings:
 
 def calm_environment(environ: MutableMapping[str, str] | None = None) -> None:
     """Keeps the libraries quiet: no telemetry, no spinning threads. To be called before torch or gradio are loaded."""
+    environ = os.environ if environ is None else environ
     for name, value in _CALM.items():
-        (os.environ if environ is None else environ).setdefault(name, value)
+        environ.setdefault(name, value)
+    if not sys.stderr.isatty():
+        environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars fill a log file with one line for every step
 
 
 def variable_names() -> dict[str, str]:

@@ -6,6 +6,7 @@ from app.cli.options import MODEL, as_json, finite, not_blank, source_options, w
 from app.cli.output import after_answer, echo_json, timing_line
 from app.cli.progress import Progress
 from app.cli.session import find_or_add, session
+from app.cli.streaming import Draft
 from app.service import Longleaf
 from app.settings import Settings
 from ingest.options import PageRange, ReadOptions
@@ -78,7 +79,7 @@ def ask(
             if len(questions) > 1:
                 click.echo(("\n" if number else "") + f"> {question}")
             answer = _answer(longleaf, progress, ids, question, options, is_shown=True)
-            for line in after_answer(answer):
+            for line in (answer.answer, "", *after_answer(answer)):
                 click.echo(line)
             click.echo(timing_line(answer), err=True)
 
@@ -86,26 +87,16 @@ def ask(
 def _answer(
     longleaf: Longleaf, progress: Progress, ids: list[str], question: str, options: AskOptions, *, is_shown: bool
 ) -> Answer:
-    """Asks, and writes the answer while it comes when it `is_shown`."""
-    written = ""
-    for event in longleaf.ask(ids, question, options):
-        if isinstance(event, ReadingProgress):
-            progress.reading(event)
-        elif isinstance(event, TextDelta):
-            progress.pause()
-            written += event.text
-            if is_shown:
-                click.echo(event.text, nl=False)
-        elif isinstance(event, Answered):
-            progress.pause()
-            if is_shown:
-                click.echo(_rest(written, event.answer.answer) + "\n")
-            return event.answer
+    """Asks; where it `is_shown`, a person at a terminal sees the answer while it is written."""
+    with Draft() as draft:
+        for event in longleaf.ask(ids, question, options):
+            if isinstance(event, ReadingProgress):
+                progress.reading(event)
+            elif isinstance(event, TextDelta):
+                progress.pause()
+                if is_shown:
+                    draft.add(event.text)
+            elif isinstance(event, Answered):
+                progress.pause()
+                return event.answer
     raise AssertionError("the engine ended without an answer, and nobody stopped it")
-
-
-def _rest(written: str, answer: str) -> str:
-    """What is still to be written of an answer: its end, or all of it anew where it was changed after the fact."""
-    if answer.strip() == written.strip():
-        return ""
-    return answer[len(written) :] if answer.startswith(written) else f"\n{answer}"

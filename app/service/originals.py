@@ -107,6 +107,7 @@ def _suffix(name: str) -> str:
 
 def _runs(pid: int, created: str) -> bool:
     try:
-        return int(psutil.Process(pid).create_time()) == int(created)
+        process = psutil.Process(pid)
+        return int(process.create_time()) == int(created) and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, ValueError):
         return False

@@ -18,11 +18,11 @@ def check(answer: Any) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(answer)
 
 
-def test_the_answer_streams_to_standard_output_with_its_places(run: Run, texts: SimpleNamespace) -> None:
+def test_standard_output_is_the_answer_and_its_places(run: Run, texts: SimpleNamespace) -> None:
     result = run("ask", texts.lease, "-q", "What are the crowns for?")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
-        "The rent is 900 crowns. ",
+        "The rent is 900 crowns.",
         "",
         "[1] lease.txt, line 2: “The rent is 900 crowns.”",
         "Read all 1 page (10 tokens).",
@@ -49,7 +49,7 @@ def test_several_questions_are_one_object_a_line_over_one_reading(
     assert (first["found"], second["found"], result.exit_code) == (True, False, 0)
     assert engine.calls.count("read notes.txt") == 1
     shown = run("ask", texts.notes, "-q", "Who is the plumber.", "-q", "What is the weather?")
-    assert "\n> What is the weather?\nThe documents do not say." in shown.stdout
+    assert "\n> What is the weather?\nThe documents do not say.\n\nRead all" in shown.stdout
 
 
 def test_an_answer_the_schema_does_not_know_fails() -> None:

@@ -5,6 +5,7 @@ import pytest
 from app.cli import progress as progress_file
 from app.cli.output import citation_line, coverage_line, size
 from app.cli.progress import Progress, duration
+from app.cli.streaming import Draft
 from ingest.document import Box
 from llm.answer import Citation, Coverage, LeftOut, ReadingProgress
 
@@ -71,3 +72,19 @@ def test_progress_on_a_terminal_is_a_bar_that_goes_away(
     assert out == ""
     assert "Indexing" in err
     assert "a [note] in between" in err
+
+
+def test_a_draft_is_shown_on_a_terminal_and_taken_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Draft() as draft:
+        draft.add("nothing of this is seen in a pipe")
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress_file.sys.stdout, "isatty", lambda: True, raising=False)
+    with Draft() as draft:
+        draft.add("The World Cup")
+        draft.add(" was won\nby nobody.")
+    out = capsys.readouterr().out
+    assert "The World Cup was won" in out
+    assert out.endswith("\x1b[1A\x1b[2K")  # the last line written is erased again
