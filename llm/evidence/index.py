@@ -53,6 +53,21 @@ class EvidenceIndex:
     pieces_of: tuple[range, ...]  # of each passage, never empty: which pieces are its own
     vectors: Tensor
 
+    @classmethod
+    def of(cls, document: Document, vectors: Tensor) -> "EvidenceIndex":
+        """From the vectors of `piece_texts(document)`. Raises ValueError when there are more or fewer."""
+        passages = tuple(cut(document))
+        pieces, pieces_of = _pieces(passages)
+        if len(vectors) != len(pieces):
+            raise ValueError(f"{document.name} has {len(pieces)} pieces and {len(vectors)} vectors; embed it again")
+        return cls(document, passages, pieces, pieces_of, vectors)
+
+
+def piece_texts(document: Document) -> list[str]:
+    """What is embedded of a leaf document, in the order of its vectors."""
+    pieces, _ = _pieces(tuple(cut(document)))
+    return [flowing(document.pages[piece.page_index].text[piece.start : piece.end]) for piece in pieces]
+
 
 class EvidenceStore:
     """The indexes of many leaf documents below one folder."""
@@ -62,42 +77,38 @@ class EvidenceStore:
         self._embedder = embedder
 
     def is_built(self, document: Document) -> bool:
+        """Whether `load` would succeed; looks at the file's head only."""
         try:
-            self.load(document)
+            return self._open(document)[1]
         except SnapshotRefused:
             return False
-        return True
 
     def build(
         self, document: Document, on_progress: OnProgress = lambda done, total: None, cancel: Event | None = None
     ) -> bool:
         """Embeds what is not yet embedded and commits it; whether the index is complete now (not if cancelled)."""
-        pieces, _ = _pieces(tuple(cut(document)))
-        vectors = self._committed(document)[: len(pieces)]
+        texts = piece_texts(document)
+        vectors = self._committed(document)[: len(texts)]
         committed_at, num_committed = time.monotonic(), len(vectors)
-        for start in range(len(vectors), len(pieces), _BLOCK):
-            texts = [_text(document, piece) for piece in pieces[start : start + _BLOCK]]
-            made = self._embedder.embed(texts, _from(start, len(pieces), on_progress), cancel)
+        for start in range(len(vectors), len(texts), _BLOCK):
+            made = self._embedder.embed(texts[start : start + _BLOCK], _from(start, len(texts), on_progress), cancel)
             if made is None:
                 break
             vectors = torch.cat([vectors, made.half()])
             if time.monotonic() - committed_at > _COMMIT_S:
-                self._commit(document, vectors)
+                self._commit(document, vectors, len(texts))
                 committed_at, num_committed = time.monotonic(), len(vectors)
         if len(vectors) > num_committed or not self._path(document.id).exists():
-            self._commit(document, vectors)
-        return len(vectors) == len(pieces)
+            self._commit(document, vectors, len(texts))
+        return len(vectors) == len(texts)
 
     def load(self, document: Document) -> EvidenceIndex:
         """The index, vectors memory-mapped. Raises SnapshotRefused when it is absent, unfinished or of another kind."""
-        passages = tuple(cut(document))
-        pieces, pieces_of = _pieces(passages)
-        vectors = self._read(document)
-        if len(vectors) != len(pieces):
-            raise SnapshotRefused(
-                f"the evidence index of {document.name} holds {len(vectors)} of {len(pieces)} vectors; read it again"
-            )
-        return EvidenceIndex(document, passages, pieces, pieces_of, vectors)
+        vectors, _ = self._open(document)
+        try:
+            return EvidenceIndex.of(document, vectors)
+        except ValueError as error:
+            raise SnapshotRefused(f"the evidence index is not whole: {error}") from error
 
     def forget(self, leaf_ids: Collection[str]) -> int:
         """Removes the indexes of these leaves; bytes removed."""
@@ -124,11 +135,12 @@ class EvidenceStore:
 
     def _committed(self, document: Document) -> Tensor:
         try:
-            return self._read(document)
+            return self._open(document)[0]
         except SnapshotRefused:
             return torch.empty(0, WIDTH, dtype=torch.float16)
 
-    def _read(self, document: Document) -> Tensor:
+    def _open(self, document: Document) -> tuple[Tensor, bool]:
+        """The vectors on disk, and whether they are all."""
         path = self._path(document.id)
         try:
             with safe_open(path, framework="pt") as stored:
@@ -145,13 +157,13 @@ class EvidenceStore:
                 f"the evidence index of {document.name} was made with {', '.join(other)}; "
                 f"needed is {', '.join(f'{key} {value}' for key, value in expected.items())}; read it again"
             )
-        return vectors
+        return vectors, found.get("pieces") == str(len(vectors))
 
-    def _commit(self, document: Document, vectors: Tensor) -> None:
+    def _commit(self, document: Document, vectors: Tensor, num_pieces: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(document.id)
         writing = path.with_suffix(".writing")
-        save_file({"vectors": vectors.contiguous()}, writing, self._metadata(document))
+        save_file({"vectors": vectors}, writing, {**self._metadata(document), "pieces": str(num_pieces)})
         with writing.open("rb+") as stream:
             os.fsync(stream.fileno())
         writing.replace(path)
@@ -176,7 +188,3 @@ def _from(start: int, total: int, on_progress: OnProgress) -> OnProgress:
         on_progress(start + done, total)
 
     return report
-
-
-def _text(document: Document, piece: Piece) -> str:
-    return flowing(document.pages[piece.page_index].text[piece.start : piece.end])

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from ingest.document import Document, Kind, Page, Role
 from llm.evidence.sentences import Unit, sentences
@@ -29,6 +30,7 @@ class Passage:
     end: int
     context: str
     units: tuple[tuple[int, int], ...]  # what can be quoted from it, as ranges of the page's characters
+    defines: frozenset[str] = frozenset()  # names that a code file defines here
 
     def search_text(self, page: Page) -> str:
         """The text that is ranked: the context and the passage, line breaks and hyphenation undone."""
@@ -47,13 +49,15 @@ def cut(document: Document) -> Iterator[Passage]:
         definitions = _definitions(document, page)
         headings.enter(page, definitions)
         table_head = ""
-        for group in _groups(page, sentences(page, kind=document.kind), frozenset(start for start, _ in definitions)):
+        for group in _groups(page, sentences(page, kind=document.kind), frozenset(mark.start for mark in definitions)):
             start = group[0].start
             above = table_head if group[0].role is Role.TABLE and not group[0].opens else ""
             context = " · ".join(
                 part[:_CONTEXT_CHARS] for part in (document.name, headings.above(start), above) if part
             )
-            yield Passage(page_index, start, group[-1].end, context, tuple((unit.start, unit.end) for unit in group))
+            end = group[-1].end
+            names = frozenset(mark.name for mark in definitions if start <= mark.start < end)
+            yield Passage(page_index, start, end, context, tuple((unit.start, unit.end) for unit in group), names)
             for unit in group:
                 if unit.role is Role.TABLE and unit.opens:
                     table_head = flowing(page.text[unit.start : unit.end])
@@ -82,7 +86,13 @@ def _crosses_furniture(page: Page, end: int, start: int) -> bool:
     return start > end and any(span.role in (Role.HEADER, Role.FOOTER) for span in page.spans_between(end, start))
 
 
-def _definitions(document: Document, page: Page) -> list[tuple[int, str]]:
+class _Definition(NamedTuple):
+    start: int
+    kind: str
+    name: str
+
+
+def _definitions(document: Document, page: Page) -> list[_Definition]:
     """Where the definitions of a code file begin, with the comments and decorators directly above, and their names."""
     if document.kind is not Kind.CODE:
         return []
@@ -93,9 +103,8 @@ def _definitions(document: Document, page: Page) -> list[tuple[int, str]]:
         index = min(definition.line, len(lines)) - 1
         while index > 0 and lines[index - 1].lstrip().startswith(("#", "@", "//", "/*", "*")):
             index -= 1
-        found.append(
-            (starts[index] + len(lines[index]) - len(lines[index].lstrip()), f"{definition.kind} {definition.name}")
-        )
+        start = starts[index] + len(lines[index]) - len(lines[index].lstrip())
+        found.append(_Definition(start, definition.kind, definition.name))
     return sorted(found)
 
 
@@ -110,15 +119,15 @@ class _Headings:
         self._starts: list[int] = []
         self._titles: list[str] = []
 
-    def enter(self, page: Page, definitions: list[tuple[int, str]]) -> None:
+    def enter(self, page: Page, definitions: list[_Definition]) -> None:
         """Makes `above` speak of this page. Pages are entered in order; a definition heads the code below it."""
         if self._titles:
             self._before = self._titles[-1]
         marks = [(span.start, page.text[span.start : span.end]) for span in page.spans if span.role is Role.HEADING]
         if not marks:
             titles = self._outline.get(page.page_no, [])
-            marks = sorted((max(page.text.find(title), 0), title) for title in titles)
-        marks = sorted(marks + definitions)
+            marks = [(page.text.find(title), title) for title in titles]  # -1: above everything
+        marks = sorted(marks + [(mark.start, f"{mark.kind} {mark.name}") for mark in definitions])
         self._starts = [start for start, _ in marks]
         self._titles = [flowing(title) for _, title in marks]
 

@@ -1,12 +1,14 @@
 """Ranking: which passages of a set of documents a question is about, best first.
 
-Two stages. All passages: BM25 (as a share of the best) plus the cosine of the best piece. The best 60 of those: two
-more numbers, the share of the question's idf weight that one piece covers, and the share of its neighbouring word
-pairs that stand side by side in one. The mix was fitted by a softmax over the candidates of 600 SQuADShifts questions
-and measured on 600 others (docs/BENCHMARKS.md; `python -m tests.bench.evidence_quality`).
+Two stages. All passages: BM25 (as a share of the best) plus the cosine of the best piece; a code passage that defines
+a name asked about gets a bonus. The best 60 of those: two more numbers, the share of the question's idf weight that
+one piece covers, and the share of its neighbouring word pairs that stand side by side in one. The mix was fitted by a
+softmax over the candidates of 600 SQuADShifts questions and measured on 600 others (docs/BENCHMARKS.md;
+`python -m tests.bench.evidence_quality`).
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +27,8 @@ from llm.evidence.passages import Passage, flowing
 _CANDIDATES = 60
 _K1, _B = 1.2, 0.75  # BM25; flat around here: recall@5 within 0.006 for k1 0.6-2.0 and b 0.5-0.9
 _WEIGHT_LEXICAL, _WEIGHT_COVERED, _WEIGHT_PAIRS = 0.4, 0.37, 0.23  # beside 1.0 for the cosine
+_WEIGHT_DEFINES = 0.5  # where the passage defines a name that the question is about
+_ASKS_WHERE_DEFINED = re.compile(r"\b(?:defin|declar|implement)\w*\b", re.IGNORECASE)
 
 Scores = NDArray[np.float32]
 
@@ -52,6 +56,8 @@ class Ranked:
     covered_by_passage: float
     pairs: float  # share of the question's neighbouring word pairs that stand side by side in one piece
     pieces: tuple[ScoredPiece, ...]
+    term_weights: dict[str, float]  # idf of each term of the question
+    num_passages: int  # among which it was ranked
 
     @property
     def text(self) -> str:
@@ -63,6 +69,7 @@ class _Question:
     vector: torch.Tensor  # (WIDTH,) float16
     weights: dict[str, float]  # idf of each term
     pairs: frozenset[tuple[str, str]]
+    num_passages: int
 
     def share(self, found: set[str]) -> float:
         total = sum(self.weights.values())
@@ -76,6 +83,10 @@ class Searcher:
         self._embedder = embedder
         self._indexes = [index for index in indexes if index.passages]
         self._places = [(index, at) for index in self._indexes for at in range(len(index.passages))]
+        self._definitions: dict[str, list[int]] = {}
+        for place, (index, at) in enumerate(self._places):
+            for name in index.passages[at].defines:
+                self._definitions.setdefault(name, []).append(place)
         self._bm25 = bm25s.BM25(k1=_K1, b=_B)
         if self._indexes:
             words = [terms(_passage_text(index, at)) or [""] for index, at in self._places]
@@ -91,6 +102,7 @@ class Searcher:
         best_cosines = np.concatenate([_best_of_passage(*pair) for pair in zip(self._indexes, cosines, strict=True)])
         relative = lexical / max(float(lexical.max()), 1e-6)
         rough = _WEIGHT_LEXICAL * relative + best_cosines
+        rough[self._defining(question)] += _WEIGHT_DEFINES
         chosen = np.argsort(-rough, kind="stable")[: max(_CANDIDATES, top_k)]
         by_index = {id(index): values for index, values in zip(self._indexes, cosines, strict=True)}
         weight = sum(asked.weights.values()) or 1.0
@@ -102,12 +114,18 @@ class Searcher:
             )
         return sorted(ranked, key=lambda item: -item.score)[:top_k]
 
+    def _defining(self, question: str) -> list[int]:
+        """Where names of the question are defined: any name if it asks for that, else names that are no plain word."""
+        asks = _ASKS_WHERE_DEFINED.search(question)
+        names = {name for name in re.findall(r"\w+", question) if asks or len(terms(name)) > 1}
+        return [place for name in names for place in self._definitions.get(name, ())]
+
     def _asked(self, question: str) -> _Question:
         vectors = self._embedder.embed([question])
         assert vectors is not None, "embedding one question is not cancelled"
         words = question_terms(question)
         pairs = frozenset(pairwise(terms(question)))
-        return _Question(vectors[0].half(), {word: self._idf(word) for word in words}, pairs)
+        return _Question(vectors[0].half(), {word: self._idf(word) for word in words}, pairs, len(self._places))
 
     def _idf(self, term: str) -> float:
         """As in Lucene's BM25; a term that no passage has counts most."""
@@ -155,4 +173,6 @@ def _ranked(index: EvidenceIndex, at: int, asked: _Question, rough: float, lexic
         covered_by_passage=asked.share(set(terms(_passage_text(index, at)))),
         pairs=pair_share,
         pieces=tuple(pieces),
+        term_weights=asked.weights,
+        num_passages=asked.num_passages,
     )

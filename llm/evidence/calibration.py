@@ -1,0 +1,122 @@
+"""Whether the documents hold an answer: a probability from the ranked evidence and from what the model wrote.
+
+Logistic regression over a dozen numbers. The coefficients ship in `calibration.json`, made by
+`python -m llm.evidence.fit`; how well predicted and observed shares agree is in docs/BENCHMARKS.md. Two sets: evidence
+alone, and evidence with the model's answer.
+"""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from llm.evidence.lexical import terms
+from llm.evidence.locating import locate, normal_answer
+from llm.evidence.ranking import Ranked
+
+PATH = Path(__file__).with_name("calibration.json")
+
+_NUMBER = re.compile(r"\d")
+_DATE = re.compile(
+    r"\b1\d{3}\b|\b20\d\d\b|\d[/.-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"
+    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:year|month|week|day|hour)s?\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[\w,;:] )[A-Z]\w+")
+_ASKED = (
+    (
+        re.compile(r"\bhow (?:many|much|old|long|far|tall|big|large)\b|\bwhat (?:number|percent|amount|price)", re.I),
+        _NUMBER,
+    ),
+    (re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|month|day|time)\b", re.I), _DATE),
+    (re.compile(r"\bwho(?:m|se)?\b|\bwhere\b", re.I), _NAME),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """Probability = 1 / (1 + exp(-(bias + sum of weight * number))). `threshold` has the best balanced accuracy."""
+
+    bias: float
+    weights: dict[str, float]
+    threshold: float
+
+    def probability(self, numbers: dict[str, float]) -> float:
+        total = self.bias + sum(weight * numbers[name] for name, weight in self.weights.items())
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
+
+
+def probability_of_answer(
+    question: str, ranked: Sequence[Ranked], answer: str | None = None, mean_logprob: float = 0.0
+) -> float:
+    """The probability that the documents hold an answer; 0 without evidence. `mean_logprob`: of the answer's tokens."""
+    if not ranked:
+        return 0.0
+    numbers = evidence_numbers(question, ranked)
+    if answer is None:
+        return shipped("evidence").probability(numbers)
+    return shipped("answer").probability(numbers | answer_numbers(question, ranked, answer, mean_logprob))
+
+
+def is_found(probability: float, *, with_answer: bool = True) -> bool:
+    """Whether to say that an answer was found: at the threshold that was best on questions kept for choosing it."""
+    return probability >= shipped("answer" if with_answer else "evidence").threshold
+
+
+@cache
+def shipped(name: str) -> Regression:
+    """The coefficients in `calibration.json`: "evidence", or "answer" for evidence with an answer."""
+    return Regression(**json.loads(PATH.read_text(encoding="utf-8"))[name])
+
+
+def evidence_numbers(question: str, ranked: Sequence[Ranked]) -> dict[str, float]:
+    """What the ranking says. `ranked` is not empty; all numbers are of the order of one."""
+    best, weights = ranked[0], ranked[0].term_weights
+    cosines = sorted((item.cosine for item in ranked), reverse=True)
+    rest = cosines[1:] or [0.0]
+    words = set(terms(best.text))
+    nearest = max(best.pieces, key=lambda piece: piece.cosine + piece.covered)
+    page = best.document.pages[best.passage.page_index]
+    return {
+        "cosine": cosines[0],
+        "cosine_of_best": best.cosine,
+        "cosine_gap": cosines[0] - sum(rest) / len(rest),
+        "lexical": best.lexical,
+        "covered": max(item.covered for item in ranked),
+        "covered_by_passage": best.covered_by_passage,
+        "terms_covered": sum(term in words for term in weights) / len(weights) if weights else 0.0,
+        "rarest_missing": float(bool(weights) and max(weights, key=lambda term: weights[term]) not in words),
+        "pairs": best.pairs,
+        "score_gap": best.score - ranked[1].score if len(ranked) > 1 else 0.0,
+        "asked_kind": _kind_found(question, page.text[nearest.start : nearest.end]),
+        "num_passages": math.log1p(best.num_passages) / 5,
+        "num_terms": math.log1p(len(weights)) / 2,
+    }
+
+
+def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str, mean_logprob: float) -> dict[str, float]:
+    """What the model's answer adds."""
+    words = set(terms(answer))
+    places = locate(answer, ranked)
+    in_best = words & set(terms(ranked[0].text))
+    return {
+        "refused": float(normal_answer(answer).startswith("not found")),
+        "logprob": max(mean_logprob, -5.0),
+        "located": float(bool(places)),
+        "located_in_best": float(any(place.inside(ranked[0]) for place in places)),
+        "words_in_best": len(in_best) / len(words) if words else 0.0,
+        "words_of_question": len(words & set(ranked[0].term_weights)) / len(words) if words else 0.0,
+        "answer_chars": math.log1p(len(answer)) / 5,
+        "answer_kind": _kind_found(question, answer),
+    }
+
+
+def _kind_found(question: str, text: str) -> float:
+    """1 where the question asks for a number, a date or a name and the text has one, -1 where it has none, else 0."""
+    for asked, wanted in _ASKED:
+        if asked.search(question):
+            return 1.0 if wanted.search(text) else -1.0
+    return 0.0

@@ -1,0 +1,100 @@
+"""Quoting: which sentences of the ranked passages carry an answer, as exact ranges of their pages, best first.
+
+A quote is one unit (sentence, line, row), or a short unit that ends no sentence with its neighbour, since a label and
+its value often stand on two lines. Nothing is ever changed in it: `page.text[quote.start:quote.end]` is the quote.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingest.document import Document
+from llm.evidence.lexical import terms
+from llm.evidence.locating import find, normal_answer
+from llm.evidence.passages import flowing
+from llm.evidence.ranking import Ranked
+
+_SHORT_CHARS = 60  # such a unit may be quoted with the one behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Characters [start, end) of a page of a leaf document, and how well they carry the answer."""
+
+    document: Document
+    page_index: int
+    start: int
+    end: int
+    score: float
+    holds_answer: bool  # the answer stands in it, word for word but for case and spacing
+
+    @property
+    def text(self) -> str:
+        return self.document.pages[self.page_index].text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a quote's numbers count; fitted on SQuADShifts questions (`python -m tests.bench.evidence_quality`)."""
+
+    passage: float = 1.0  # the passage's score
+    cosine: float = 1.0
+    covered: float = 0.4
+    holds_answer: float = 1.0
+    answer_words: float = 0.5  # share of the answer's words that the quote has
+    pair: float = -0.05  # a quote of two units
+
+
+def quotes(
+    ranked: Sequence[Ranked], answer: str | None = None, *, limit: int = 3, weights: Weights | None = None
+) -> list[Quote]:
+    """At most `limit` quotes, best first, none inside another. Without an answer: the nearest to the question."""
+    wanted = normal_answer(answer or "")
+    words = frozenset(terms(answer or ""))
+    candidates = [
+        _scored(item, start, end, is_pair, wanted, words, weights or Weights())
+        for item in ranked
+        for start, end, is_pair in _ranges(item)
+    ]
+    chosen: list[Quote] = []
+    for quote in sorted(candidates, key=lambda quote: -quote.score):
+        if len(chosen) == limit:
+            break
+        if not any(_overlap(quote, other) for other in chosen):
+            chosen.append(quote)
+    return chosen
+
+
+def _ranges(item: Ranked) -> Iterator[tuple[int, int, bool]]:
+    """Start, end, and whether it is a label with the line behind it."""
+    text = item.document.pages[item.passage.page_index].text
+    units = item.passage.units
+    for index, (start, end) in enumerate(units):
+        yield start, end, False
+        is_label = end - start < _SHORT_CHARS and text[end - 1] not in ".!?。！？"
+        if is_label and index + 1 < len(units) and units[index + 1][1] - start < 3 * _SHORT_CHARS:
+            yield start, units[index + 1][1], True
+
+
+def _scored(
+    item: Ranked, start: int, end: int, is_pair: bool, wanted: str, words: frozenset[str], weights: Weights
+) -> Quote:
+    text = item.document.pages[item.passage.page_index].text[start:end]
+    found = set(terms(flowing(text)))
+    total = sum(item.term_weights.values())
+    covered = sum(weight for term, weight in item.term_weights.items() if term in found) / total if total else 0.0
+    cosine = max((piece.cosine for piece in item.pieces if piece.start < end and start < piece.end), default=0.0)
+    holds_answer = next(find(wanted, text), None) is not None
+    score = (
+        weights.passage * item.score
+        + weights.cosine * cosine
+        + weights.covered * covered
+        + weights.holds_answer * holds_answer
+        + weights.answer_words * (len(words & found) / len(words) if words else 0.0)
+        + weights.pair * is_pair
+    )
+    return Quote(item.document, item.passage.page_index, start, end, score, holds_answer)
+
+
+def _overlap(first: Quote, second: Quote) -> bool:
+    same_page = first.document.id == second.document.id and first.page_index == second.page_index
+    return same_page and first.start < second.end and second.start < first.end
