@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,15 +27,14 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened(path: Path, name: str, limits: Limits) -> Iterator[Image.Image]:
-    """The picture file, header read and size checked, pixels not yet decoded. Raises UnreadableSource or
-    SourceTooLarge."""
-    if path.stat().st_size == 0:
+def opened(source: Path | IO[bytes], name: str, limits: Limits) -> Iterator[Image.Image]:
+    """The picture, header read and size checked, pixels not yet decoded. Raises UnreadableSource or SourceTooLarge."""
+    if isinstance(source, Path) and source.stat().st_size == 0:
         raise UnreadableSource(f"{name} is empty (0 bytes); hand over the picture itself")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of bombs; our own limit decides. And of odd EXIF tags
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(source, formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise SourceTooLarge(
             f"{name} is too large a picture: {error}; hand over a smaller copy, or its parts"
