@@ -95,6 +95,6 @@ class Engine:
         with self._busy:
             return self._desk.forget(document_ids)
 
-    def stored_bytes(self, document_id: str) -> int:
-        """Bytes of KV and index on disk."""
-        return self._desk.bytes_of([document_id])
+    def stored_bytes(self, *document_ids: str) -> int:
+        """Bytes of KV and index on disk; a snapshot that several of the documents share counts once."""
+        return self._desk.bytes_of(document_ids)

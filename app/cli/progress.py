@@ -70,8 +70,9 @@ class Progress:
         if rate_per_s is None:
             rate_per_s = done / elapsed_s
             eta_s = (total - done) / rate_per_s if done else None
-        left = f", {duration(eta_s)} left" if eta_s is not None else ""
-        figures = f"{done:,} of {total:,} {unit}, {rate_per_s:,.0f} a second{left}"
+        rate = f", {rate_per_s:,.1f}".removesuffix(".0") + " a second" if done else ""
+        left = f", {duration(eta_s)} left" if done and eta_s is not None else ""
+        figures = f"{done:,} of {total:,} {unit}{rate}{left}"
         if sys.stderr.isatty():
             self._move_bar(label, done, total, figures)
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:

@@ -172,7 +172,7 @@ class Longleaf:
         engine = self.engine()
         for document_id, document in zip(dict.fromkeys(ids), documents, strict=True):
             if engine.is_read([document]):
-                kv_bytes = sum(engine.stored_bytes(leaf_id) for leaf_id in {leaf.id for leaf in document.leaves()})
+                kv_bytes = engine.stored_bytes(*{leaf.id for leaf in document.leaves()})
                 tokens = engine.coverage([document]).tokens_total
                 self._library.catalogue.note_reading(document_id, self._model, tokens, kv_bytes)
 

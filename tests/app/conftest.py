@@ -110,8 +110,9 @@ class FakeEngine:
             file.unlink()
         return removed_bytes
 
-    def stored_bytes(self, document_id: str) -> int:
-        return self._file(document_id).stat().st_size if self._file(document_id).exists() else 0
+    def stored_bytes(self, *document_ids: str) -> int:
+        files = [self._file(document_id) for document_id in set(document_ids)]
+        return sum(file.stat().st_size for file in files if file.exists())
 
 
 @pytest.fixture
