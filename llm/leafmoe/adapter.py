@@ -97,4 +97,5 @@ def load_leafmoe(base: Path, adapter: Path, *, dtype: torch.dtype = torch.bfloat
     model = upcycle(base, dtype=dtype, **read_shape(adapter))
     load_adapter(model, adapter)
     merge_low_rank(model)
-    return model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
+    return model

@@ -5,7 +5,7 @@ from transformers import LlamaConfig
 
 
 @strict
-class LeafMoEConfig(LlamaConfig):  # type: ignore[misc]  # transformers has no type marks here
+class LeafMoEConfig(LlamaConfig):
     """`num_experts` experts of `expert_width` in every layer; each token goes to `experts_per_token` of them.
 
     `attention_rank` is the rank of the update of the query, key, value and output projections; 0: none.
@@ -19,11 +19,12 @@ class LeafMoEConfig(LlamaConfig):  # type: ignore[misc]  # transformers has no t
     attention_rank: int = 0
 
     def validate_architecture(self) -> None:
-        """Raises ValueError for a shape that cannot be built; transformers calls it."""
-        super().validate_architecture()
+        """Refuses a shape that cannot be built; transformers calls it and wraps the ValueError in its own."""
+        super().validate_architecture()  # type: ignore[no-untyped-call]
         if not 1 <= self.experts_per_token <= self.num_experts:
             raise ValueError(
-                f"experts_per_token is {self.experts_per_token}: it must lie between 1 and num_experts, {self.num_experts}"
+                f"experts_per_token is {self.experts_per_token}: "
+                f"it must lie between 1 and num_experts, {self.num_experts}"
             )
         if self.expert_width < 1 or self.attention_rank < 0:
             raise ValueError(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
 
 from llm.leafmoe.modeling import LeafMoEForCausalLM
 
@@ -48,7 +47,7 @@ class ExpertLoad:
     def _add(self, layer: int, chosen: torch.Tensor) -> None:
         assert self._modality is not None, "the hook lives only inside counting()"
         for number in range(self.tokens.shape[1]):
-            self.tokens[layer, number] += chosen[self._modality == number].sum(0)
+            self.tokens[layer, number].add_(chosen[self._modality == number].sum(0))
 
 
 def balance(model: LeafMoEForCausalLM, load: ExpertLoad, rate: float) -> None:
@@ -60,6 +59,5 @@ def balance(model: LeafMoEForCausalLM, load: ExpertLoad, rate: float) -> None:
     step = rate * torch.sign(counts.mean(-1, keepdim=True) - counts)
     with torch.no_grad():
         for part, change in zip(model.experts(), step, strict=True):
-            bias: nn.Parameter = part.router.selection_bias
-            bias += change.to(bias.dtype)
+            part.router.selection_bias.add_(change)
     load.clear()

@@ -74,16 +74,16 @@ class RoutedExperts(nn.Module):
         return out
 
 
-class LeafMoEMLP(LlamaMLP):  # type: ignore[misc]
+class LeafMoEMLP(LlamaMLP):
     """The base's feed-forward as shared expert, plus the routed experts."""
 
     def __init__(self, config: LeafMoEConfig) -> None:
-        super().__init__(config)
+        super().__init__(config)  # type: ignore[no-untyped-call]
         self.experts = RoutedExperts(config)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, S, D) -> (B, S, D)"""
-        out: torch.Tensor = super().forward(x) + self.experts(x)
+        out: torch.Tensor = super().forward(x) + self.experts(x)  # type: ignore[no-untyped-call]
         return out
 
 
@@ -108,7 +108,7 @@ class LowRankLinear(nn.Linear):
         return plain
 
 
-class LeafMoEAttention(LlamaAttention):  # type: ignore[misc]
+class LeafMoEAttention(LlamaAttention):
     """Llama attention whose four projections have a low-rank update."""
 
     def __init__(self, config: LeafMoEConfig, layer_idx: int) -> None:
@@ -130,7 +130,7 @@ def _init_new_parts(module: nn.Module) -> None:
         init.zeros_(module.low_rank_out)
 
 
-class LeafMoEModel(LlamaModel):  # type: ignore[misc]
+class LeafMoEModel(LlamaModel):
     config_class = LeafMoEConfig
 
     def __init__(self, config: LeafMoEConfig) -> None:
@@ -139,25 +139,26 @@ class LeafMoEModel(LlamaModel):  # type: ignore[misc]
             layer.mlp = LeafMoEMLP(config)
             if config.attention_rank:
                 layer.self_attn = LeafMoEAttention(config, index)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
         _init_new_parts(module)
 
 
-class LeafMoEForCausalLM(LlamaForCausalLM):  # type: ignore[misc]
+class LeafMoEForCausalLM(LlamaForCausalLM):
     config_class = LeafMoEConfig
-    _keys_to_ignore_on_load_missing = [r"\.experts\.", r"\.low_rank_"]  # a base checkpoint lacks them
+    # transformers declares both for instances, so they cannot be ClassVar; a base checkpoint lacks the first
+    _keys_to_ignore_on_load_missing = [r"\.experts\.", r"\.low_rank_"]  # noqa: RUF012
     _keep_in_fp32_modules_strict = ["selection_bias"]  # noqa: RUF012
 
     def __init__(self, config: LeafMoEConfig) -> None:
         super().__init__(config)
         self.model = LeafMoEModel(config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
         _init_new_parts(module)
 
     def experts(self) -> list[RoutedExperts]:

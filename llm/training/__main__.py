@@ -7,6 +7,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,13 +15,10 @@ import torch
 from llm.training.trainer import Plan, Trainer
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, and say in one line what a person got wrong."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
     plan = Plan(
         minutes=arguments.minutes,
         seed=arguments.seed,
@@ -35,6 +33,9 @@ def main() -> int:
     except (FileNotFoundError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
     trainer.run(stop)
     return 0
 

@@ -3,6 +3,7 @@
 import ast
 import random
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 from llm.training.sources import Part, Passage, Question, part_of
@@ -13,14 +14,18 @@ _MAX_CHARS, _MIN_CHARS = 1_300, 120
 
 def code_passages(part: Part) -> list[Passage]:
     """Functions and classes of the standard library with questions on them. Held out by file."""
+    return [passage for passage in _every_passage() if part_of("code", passage.name or "") == part]
+
+
+@cache
+def _every_passage() -> tuple[Passage, ...]:
     root = Path(sysconfig.get_paths()["stdlib"])
     passages: list[Passage] = []
     for package in _PACKAGES:
         for path in sorted((root / package).glob("*.py")):
-            name = path.relative_to(root).as_posix()
-            if part_of("code", name) == part:
-                passages += _of_file(name, path.read_text(encoding="utf-8", errors="replace"))
-    return passages
+            source = path.read_text(encoding="utf-8", errors="replace")
+            passages += _of_file(path.relative_to(root).as_posix(), source)
+    return tuple(passages)
 
 
 def _of_file(name: str, source: str) -> list[Passage]:
@@ -54,9 +59,8 @@ def _questions(node: ast.FunctionDef | ast.ClassDef, source: str, file: str) -> 
         owner = f"{node.name}.{function.name}" if function is not node else function.name
         questions += _on_function(function, owner, source, rng)
     if isinstance(node, ast.ClassDef):
-        bases = [ast.unparse(base) for base in node.bases]
-        if bases:
-            questions.append(Question(f"Which class does {node.name} inherit from?", (", ".join(bases),)))
+        if len(node.bases) == 1:
+            questions.append(Question(f"Which class does {node.name} inherit from?", (ast.unparse(node.bases[0]),)))
         questions += [Question(f"Which class has the method {f.name}?", (node.name,)) for f in functions[:1]]
     return questions
 

@@ -14,12 +14,12 @@ def answer_all(
 ) -> list[str]:
     """The model's greedy answer to each question, as text. The model must use an attention that takes a mask."""
     prompt = Prompt(tokenizer)
-    end_id = int(tokenizer.eos_token_id)  # type: ignore[call-overload]
+    end_id = int(tokenizer.eos_token_id)
     context = torch.tensor([prompt.prefix + prompt.encode(document)])  # (1, T)
     suffixes = [prompt.suffix(question) for question in questions]
     cache = DynamicCache(config=model.config)
     model.model(input_ids=context, past_key_values=cache, use_cache=True)
-    cache.batch_repeat_interleave(len(questions))  # type: ignore[no-untyped-call]
+    cache.batch_repeat_interleave(len(questions))
 
     seen, width = context.shape[1], max(map(len, suffixes))
     pads = torch.tensor([width - len(suffix) for suffix in suffixes])[:, None]  # (B, 1), on the left of a question

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llm.prompt import NOT_FOUND, label
 from llm.training.code import code_passages
@@ -35,13 +36,24 @@ MAX_ANSWER_CHARS = 260
 _UNANSWERED_SHARE = 0.3
 _SEVERAL_PASSAGES_SHARE = 0.45
 _FILE_NAMES = (
-    "report.pdf notes.txt contract.pdf manual.pdf scan-04.png minutes.docx letter.pdf data.xlsx page.html a.md"
+    "report.pdf",
+    "notes.txt",
+    "contract.pdf",
+    "manual.pdf",
+    "scan-04.png",
+    "minutes.docx",
+    "letter.pdf",
+    "data.xlsx",
+    "page.html",
+    "a.md",
 )
 _VAGUE_KINDS = ("squadshifts-reddit", "squadshifts-amazon_reviews", "friendsqa", "policyqa")  # "What did he say?"
 _WORD = re.compile(r"[^\W_]{3,}")
 _COMMON = frozenset(
-    "the and for are was were what who whom which when where why how did does has have had that this with from into "
-    "than then there their his her its not but you your they she him can could would will many much any all".split()
+    _WORD.findall(
+        "the and for are was were what who whom which when where why how did does has have had that this with from "
+        "into than then there their his her its not but you your they she him can could would will many much any all"
+    )
 )
 
 
@@ -92,13 +104,13 @@ class Mixture:
         self._count_tokens, self._max_tokens = count_tokens, max_tokens
         self._rng = random.Random(seed)
 
-    def state(self) -> object:
+    def state(self) -> Any:
         """What `restore` needs; JSON can hold it."""
         return self._rng.getstate()
 
-    def restore(self, state: object) -> None:
+    def restore(self, state: Any) -> None:
         """Continue as the mixture that gave `state`."""
-        version, numbers, gauss = state  # type: ignore[misc]
+        version, numbers, gauss = state
         self._rng.setstate((version, tuple(numbers), gauss))
 
     def draw(self, max_questions: int = 12) -> Example:
@@ -116,7 +128,7 @@ class Mixture:
         already = sum(item.answer == NOT_FOUND for item in asked)
         wanted = round(len(asked) * _UNANSWERED_SHARE / (1 - _UNANSWERED_SHARE) + self._rng.random() - 0.5) - already
         for _ in range(wanted):
-            swapped = self._foreign_question(self._rng.choice(passages), passages)
+            swapped = self.foreign_question(self._rng.choice(passages), passages)
             if swapped and all(swapped.question != item.question for item in known):
                 asked.append(swapped)
         self._rng.shuffle(asked)
@@ -153,12 +165,12 @@ class Mixture:
             return passages[0].context
         parts = []
         for passage in passages:
-            name = passage.name or self._rng.choice(_FILE_NAMES.split())
+            name = passage.name or self._rng.choice(_FILE_NAMES)
             page_no = None if passage.kind == "code" else self._rng.choice((None, 1, self._rng.randint(1, 400)))
             parts.append(label(name, page_no) + passage.context)
         return "\n\n".join(parts)
 
-    def _foreign_question(self, passage: Passage, shown: list[Passage]) -> Asked | None:
+    def foreign_question(self, passage: Passage, shown: list[Passage]) -> Asked | None:
         """A question of the same kind that shares words with the passage but asks about something it lacks."""
         if passage.kind == "form":
             return None  # forms ask the same of every document and bring their own unanswered questions

@@ -36,7 +36,7 @@ _ASKS = {
     "number": "What is the invoice number?|What is the document number?|Which number does the document have?",
     "tax": "How much tax was charged?|What is the tax amount?",
     "law": "Which law governs the agreement?|What is the governing law?|Which jurisdiction governs this contract?",
-    "term": "What is the term of the agreement?|How long does the agreement last?|For how long is the agreement in force?",
+    "term": "What is the term of the agreement?|How long does the agreement last?|For how long is it in force?",
     "effective": "What is the effective date?|When does the agreement take effect?|What is the date of the agreement?",
     "party1": "Who is the first party?|Which party discloses the information?|Who is the disclosing party?",
     "party2": "Who is the other party?|Which party receives the information?|Who is the receiving party?",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from llm.prompt import NOT_FOUND
 
+Said = tuple[str, tuple[str, ...]]  # what the model said, and every right answer; none: it should have refused
+
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -50,8 +52,8 @@ class Score:
     unanswered: int
 
 
-def score(answers: list[tuple[str, tuple[str, ...]]]) -> Score:
-    """Score pairs of (what the model said, every right answer; none: it should refuse)."""
+def score(answers: list[Said]) -> Score:
+    """The averages over these answers."""
     answered = [(said, references) for said, references in answers if references]
     refused = [is_refusal(said) for said, references in answers if not references]
     spoke = [not is_refusal(said) for said, _ in answered]

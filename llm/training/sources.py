@@ -53,7 +53,7 @@ def part_of(kind: str, context: str) -> Part:
     """Which part of the data a context belongs to."""
     digest = hashlib.sha256(context.strip().encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64  # in [0, 1)
-    share = _HELD_OUT_SHARE.get(kind.split("-")[0], _OTHER_HELD_OUT_SHARE)
+    share = _HELD_OUT_SHARE.get(kind.partition("-")[0], _OTHER_HELD_OUT_SHARE)
     if place >= share:
         return "train"
     return "dev" if place < share / 2 else "test"
@@ -82,7 +82,8 @@ def read_sets(folder: Path, part: Part, names: Iterable[str] = TEXT_SETS) -> dic
 def _passage(kind: str, record: dict[str, object]) -> Passage:
     context = record["context"]
     questions = record["questions"]
-    assert isinstance(context, str) and isinstance(questions, list), "the sets hold contexts with lists of questions"
+    assert isinstance(context, str), "a context is text"
+    assert isinstance(questions, list), "a context has a list of questions"
     return Passage(
         kind,
         context.strip(),

@@ -40,7 +40,7 @@ class Masters:
         )
 
     def step(self, rate: float, max_norm: float = 1.0) -> float:
-        """One AdamW step from the model's gradients, which are then dropped. Gives the gradient's norm before clipping."""
+        """One AdamW step from the model's gradients, which are then dropped. Gives their norm before clipping."""
         for name, parameter in self._weights.items():
             self._masters[name].grad = None if parameter.grad is None else parameter.grad.float()
             parameter.grad = None

@@ -1,7 +1,7 @@
 """The training loop: draw, pack, learn, balance, and now and then save, log and score.
 
 The rate warms up and then stays constant, so a run can be continued for as long as one likes; `decay` brings it to
-zero over one run, from the last checkpoint, without changing that checkpoint (warm-up, stable, decay: arXiv:2404.06395).
+zero over one run, from the last checkpoint, without changing it (warm-up, stable, decay: arXiv:2404.06395).
 """
 
 import json
@@ -21,7 +21,7 @@ from llm.training import attention
 from llm.training.decode import answer_all
 from llm.training.examples import Example, Mixture, load_passages
 from llm.training.packing import Row, join, pack_example
-from llm.training.scores import Score, score
+from llm.training.scores import Said, score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
 
 ADAPTER, DECAYED, LOG = "leafmoe.safetensors", "leafmoe-decayed.safetensors", "log.jsonl"
@@ -146,7 +146,7 @@ class Trainer:
 
     def _score_dev(self) -> None:
         started = time.monotonic()
-        result = score_examples(self._model, self._tokenizer, self._dev)
+        result = score(ask_examples(self._model, self._tokenizer, self._dev))
         self._log(dev=asdict(result), dev_s=round(time.monotonic() - started, 1))
 
     def _save(self) -> None:
@@ -176,15 +176,15 @@ def row_loss(model: LeafMoEForCausalLM, row: Row) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), row.targets)
 
 
-def score_examples(model: Any, tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> Score:
-    """Greedy answers to every question of the examples, scored. Leaves the model in eval mode with masked attention."""
+def ask_examples(model: Any, tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[Said]:
+    """Greedy answers to every question of the examples. Leaves the model in eval mode with masked attention."""
     model.eval()
     model.set_attn_implementation("sdpa")
-    pairs: list[tuple[str, tuple[str, ...]]] = []
+    pairs: list[Said] = []
     for example in examples:
         said = answer_all(model, tokenizer, example.document, [asked.question for asked in example.asked])
         pairs += [
             (text, () if asked.answer == NOT_FOUND else (asked.answer, *asked.references))
             for text, asked in zip(said, example.asked, strict=True)
         ]
-    return score(pairs)
+    return pairs

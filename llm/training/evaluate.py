@@ -1,0 +1,108 @@
+"""`python -m llm.training.evaluate`: scores on contexts that no training saw, set by set, beside the bare base.
+
+The right context is given, alone; every question of a set counts, also those that training leaves out. Unanswered
+questions come from other contexts of the same set that share words with this one.
+"""
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from llm.leafmoe import load_leafmoe
+from llm.prompt import NOT_FOUND, Prompt
+from llm.training.examples import Asked, Example, Mixture, load_passages
+from llm.training.forms import form_passage
+from llm.training.scores import Said, score
+from llm.training.sources import Part, Passage
+from llm.training.trainer import ask_examples
+
+_ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
+_MAX_CONTEXT_TOKENS = 1_500
+_FORM_SEED = 20_000  # apart from any seed that a training run is likely to get
+
+
+def evaluation_examples(
+    passages: Mapping[str, list[Passage]], prompt: Prompt, num_questions: int, seed: int = 0
+) -> tuple[dict[str, list[Example]], dict[str, int]]:
+    """About `num_questions` answered questions of each kind, with unanswered ones; and contexts too long."""
+    rng = random.Random(seed)
+    forms = [form_passage(random.Random(_FORM_SEED + number)) for number in range(num_questions)]
+    every = {**passages, "form": forms}
+    mixture = Mixture(passages, lambda text: len(prompt.encode(text)), seed=seed, max_tokens=_MAX_CONTEXT_TOKENS)
+    examples: dict[str, list[Example]] = {}
+    too_long: dict[str, int] = {}
+    for kind, found in every.items():
+        left = num_questions
+        for passage in rng.sample(found, len(found)):
+            if left <= 0:
+                break
+            if len(prompt.encode(passage.context)) > _MAX_CONTEXT_TOKENS:
+                too_long[kind] = too_long.get(kind, 0) + 1
+                continue
+            example = _example(passage, mixture, rng)
+            left -= sum(asked.answer != NOT_FOUND for asked in example.asked)
+            examples.setdefault(kind, []).append(example)
+    return examples, too_long
+
+
+def _example(passage: Passage, mixture: Mixture, rng: random.Random) -> Example:
+    answered = [question for question in passage.questions if question.answers]
+    unanswered = [Asked(q.text, NOT_FOUND, passage.kind) for q in passage.questions if not q.answers]
+    chosen = rng.sample(answered, min(_ANSWERED_PER_CONTEXT, len(answered)))
+    asked = [Asked(q.text, q.answers[0], passage.kind, q.answers) for q in chosen]
+    swapped = (mixture.foreign_question(passage, [passage]) for _ in range(_UNANSWERED_PER_CONTEXT))
+    unanswered += [question for question in swapped if question]
+    return Example(passage.context, (*asked, *unanswered[:_UNANSWERED_PER_CONTEXT]))
+
+
+def evaluate(
+    models: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, examples: Mapping[str, list[Example]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Scores by kind and model; "all" holds every question together."""
+    table: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in (*examples, "all")}
+    for name, model in models.items():
+        together: list[Said] = []
+        for kind, found in examples.items():
+            said = ask_examples(model, tokenizer, found)
+            together += said
+            table[kind][name] = asdict(score(said))
+            print(f"{kind} {name}: {table[kind][name]}", file=sys.stderr, flush=True)
+        table["all"][name] = asdict(score(together))
+    return table
+
+
+def main() -> int:
+    """Print one JSON object on standard output; progress goes to standard error."""
+    parser = argparse.ArgumentParser(prog="python -m llm.training.evaluate", description=__doc__)
+    parser.add_argument("--adapter", type=Path, required=True, help="trained weights (*.safetensors)")
+    parser.add_argument("--base", type=Path, required=True, help="folder with the base checkpoint")
+    parser.add_argument("--data", type=Path, required=True, help="folder with the question sets (*.jsonl.gz)")
+    parser.add_argument("--n", type=int, default=40, help="answered questions of each set")
+    parser.add_argument("--part", choices=("dev", "test"), default="test")
+    parser.add_argument(
+        "--no-base", action="store_true", help="leave the bare base out; it is slow, for it never stops"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    part: Part = arguments.part
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(arguments.base)
+    examples, too_long = evaluation_examples(load_passages(arguments.data, part), Prompt(tokenizer), arguments.n)
+    models: dict[str, Any] = {"leafmoe": load_leafmoe(arguments.base, arguments.adapter)}
+    if not arguments.no_base:
+        models["base"] = AutoModelForCausalLM.from_pretrained(arguments.base, dtype=torch.bfloat16)
+    scores = evaluate(models, tokenizer, examples)
+    print(json.dumps({"part": part, "n": arguments.n, "contexts_too_long": too_long, "scores": scores}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from llm.prompt import NOT_FOUND
+from llm.training.code import code_passages
+from llm.training.examples import Example, Mixture, load_passages
+from llm.training.forms import form_passage
+from llm.training.sources import Passage, Question, part_of, read_set, read_sets, target
+
+
+@pytest.fixture(scope="module")
+def passages(data_folder: Path) -> dict[str, list[Passage]]:
+    return load_passages(data_folder, "train")
+
+
+def mixture(passages: dict[str, list[Passage]], seed: int = 0) -> Mixture:
+    return Mixture(passages, lambda text: len(text.split()), seed=seed, max_tokens=300)
+
+
+def test_no_context_is_in_two_parts(data_folder: Path) -> None:
+    parts = [
+        {passage.context for found in read_sets(data_folder, part).values() for passage in found}
+        for part in ("train", "dev", "test")
+    ]
+    assert all(parts)
+    assert not parts[0] & parts[1]
+    assert not parts[0] & parts[2]
+    assert not parts[1] & parts[2]
+    assert sum(map(len, parts)) == 30 * 11
+
+
+def test_a_fifth_of_squadshifts_is_held_out_by_the_text_alone() -> None:
+    texts = [f"context {number}" for number in range(4_000)]
+    held = [text for text in texts if part_of("squadshifts-reddit", text) != "train"]
+    assert 0.18 < len(held) / len(texts) < 0.22
+    assert 0.08 < sum(part_of("wtq", text) != "train" for text in texts) / len(texts) < 0.12
+    assert all(part_of("squadshifts-reddit", f"  {text}\n") != "train" for text in held)
+
+
+def test_the_target_stands_in_the_context_and_most_writers_gave_it() -> None:
+    question = Question("Who?", ("the tall man", "man", "man", "a woman", "a woman", "a woman"))
+    assert target(question, "I saw the tall man.") == "man"
+    assert target(Question("Who?", ("nobody",)), "I saw him.") == "nobody"
+    assert target(Question("Who?", ()), "I saw him.") is None
+
+
+def test_answers_stand_in_the_document_and_refusals_do_not(passages: dict[str, list[Passage]]) -> None:
+    drawn = mixture(passages)
+    examples = [drawn.draw() for _ in range(150)]
+    asked = [(example, item) for example in examples for item in example.asked]
+    for example, item in asked:
+        assert (item.answer == NOT_FOUND) != (item.answer in example.document)
+        assert (item.answer == NOT_FOUND) == (not item.references)
+    refused = sum(item.answer == NOT_FOUND for _, item in asked) / len(asked)
+    assert 0.2 < refused < 0.4
+    for example in examples:
+        questions = [item.question for item in example.asked]
+        assert len(questions) == len(set(questions))
+
+
+def test_documents_come_with_and_without_labels(passages: dict[str, list[Passage]]) -> None:
+    drawn = mixture(passages)
+    labelled = [drawn.draw().document.startswith("[") for _ in range(60)]
+    assert any(labelled)
+    assert not all(labelled)
+
+
+def test_a_restored_mixture_goes_on_exactly(passages: dict[str, list[Passage]]) -> None:
+    first = mixture(passages)
+    for _ in range(5):
+        first.draw()
+    state = json.loads(json.dumps(first.state()))
+    expected: list[Example] = [first.draw() for _ in range(5)]
+    second = mixture(passages, seed=99)
+    second.restore(state)
+    assert [second.draw() for _ in range(5)] == expected
+
+
+def test_forms_hold_their_answers() -> None:
+    for seed in range(200):
+        passage = form_passage(random.Random(seed))
+        assert form_passage(random.Random(seed)) == passage
+        for question in passage.questions:
+            assert all(answer in passage.context for answer in question.answers), (question, passage.context)
+
+
+def test_code_answers_stand_in_the_source_or_are_its_file() -> None:
+    found = code_passages("dev")
+    assert len(found) > 20
+    for passage in found:
+        for question in passage.questions:
+            answer = question.answers[0]
+            assert answer == passage.name or answer in passage.context, question
+    assert not {passage.name for passage in found} & {passage.name for passage in code_passages("test")}
+
+
+def test_a_missing_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"wtq-training\.jsonl\.gz is missing: --data must name the folder"):
+        read_set(tmp_path, "wtq-training")

@@ -1,0 +1,132 @@
+"""Short runs of the real trainer on a tiny model: it learns, continues exactly, and decays without harm."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoTokenizer
+
+from llm.leafmoe import load_leafmoe, upcycle
+from llm.prompt import Prompt
+from llm.training import attention
+from llm.training.__main__ import main
+from llm.training.decode import answer_all
+from llm.training.evaluate import evaluate, evaluation_examples
+from llm.training.examples import Asked, Example, load_passages
+from llm.training.packing import join, pack_example
+from llm.training.state import CHECKPOINT, Masters
+from llm.training.trainer import ADAPTER, DECAYED, LOG, Plan, Trainer, row_loss
+
+
+class StopAfter(threading.Event):
+    """Set once it has been asked a number of times, which is once a step."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._left = steps
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+def plan(**changes: Any) -> Plan:
+    return Plan(
+        **{"minutes": 5, "expert_width": 8, "attention_rank": 2, "tokens_per_step": 600, "dev_examples": 1} | changes
+    )
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+
+
+def test_a_few_questions_can_be_learned_by_heart(base_folder: Path) -> None:
+    attention.register()
+    tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    torch.manual_seed(0)
+    model = upcycle(base_folder, dtype=torch.float32, expert_width=32, attention_rank=8)
+    masters = Masters(model)
+    example = Example("Rose is red.", (Asked("Colour?", "red", "x"), Asked("Who?", "Rose", "x")))
+    row = join([pack_example(Prompt(tokenizer), 2, example, 500)])
+    model.set_attn_implementation(attention.NAME)
+    base = {name: p.clone() for name, p in model.named_parameters() if not p.requires_grad}
+    for _ in range(160):
+        loss = row_loss(model, row)
+        torch.autograd.backward(loss)
+        masters.step(1e-2)
+    assert loss.item() < 0.2
+    model.eval()
+    model.set_attn_implementation("sdpa")
+    assert answer_all(model, tokenizer, example.document, ["Colour?", "Who?"]) == ["red", "Rose"]
+    assert all(torch.equal(p, base[name]) for name, p in model.named_parameters() if name in base)
+
+
+def test_a_continued_run_equals_one_that_was_never_stopped(
+    base_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    Trainer(data_folder, base_folder, whole, plan()).run(StopAfter(4))
+    Trainer(data_folder, base_folder, parts, plan()).run(StopAfter(2))
+    Trainer(data_folder, base_folder, parts, plan(resume=True, seed=5)).run(StopAfter(2))
+    timed = ("trained_s", "tokens_per_s")
+    first, second = ([{k: v for k, v in line.items() if k not in timed} for line in log(out)] for out in (whole, parts))
+    assert len(first) == 4
+    assert first == second
+    weights = load_file(parts / ADAPTER)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in load_file(whole / ADAPTER).items())
+
+
+def test_decaying_keeps_the_checkpoint_and_writes_its_own_weights(
+    base_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    Trainer(data_folder, base_folder, tmp_path, plan()).run(StopAfter(2))
+    checkpoint, adapter = (tmp_path / CHECKPOINT).read_bytes(), (tmp_path / ADAPTER).read_bytes()
+    Trainer(data_folder, base_folder, tmp_path, plan(decay=True)).run(StopAfter(2))
+    assert (tmp_path / CHECKPOINT).read_bytes() == checkpoint
+    assert (tmp_path / ADAPTER).read_bytes() == adapter
+    assert (tmp_path / DECAYED).read_bytes() != adapter
+    load_leafmoe(base_folder, tmp_path / DECAYED)
+
+
+def test_nothing_to_continue_is_said_plainly(base_folder: Path, data_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"checkpoint\.pt is missing: there is nothing to continue"):
+        Trainer(data_folder, base_folder, tmp_path, plan(resume=True))
+
+
+def test_the_command_says_what_is_missing(
+    base_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(tmp_path), "--base", str(base_folder)]
+    arguments += ["--minutes", "1", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "is missing: --data must name the folder that holds the question sets" in capsys.readouterr().err
+
+
+def test_batched_answers_equal_answers_one_by_one(base_folder: Path) -> None:
+    torch.manual_seed(3)
+    model = upcycle(base_folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    questions = ["Who?", "What is the weight of the third box?", "When was it?"]
+    together = answer_all(model, tokenizer, "A short document.", questions, max_new_tokens=12)
+    alone = [answer_all(model, tokenizer, "A short document.", [q], max_new_tokens=12)[0] for q in questions]
+    prompt = Prompt(tokenizer)
+    for question, answer in zip(questions, together, strict=True):
+        ids = torch.tensor([prompt.prefix + prompt.encode("A short document.") + prompt.suffix(question)])
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
+        assert tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip() == answer
+    assert together == alone
+
+
+def test_evaluation_scores_every_kind(base_folder: Path, data_folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    held_out = {k: v for k, v in load_passages(data_folder, "test").items() if k in ("squadshifts-reddit", "wtq")}
+    examples, too_long = evaluation_examples(held_out, Prompt(tokenizer), 2)
+    assert set(examples) == {"squadshifts-reddit", "wtq", "form"}
+    assert not too_long
+    table = evaluate({"base": upcycle(base_folder)}, tokenizer, examples)
+    assert set(table) == {*examples, "all"}
+    assert table["all"]["base"]["answered"] == sum(table[kind]["base"]["answered"] for kind in examples)
