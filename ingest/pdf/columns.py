@@ -133,11 +133,14 @@ def _is_prose(side: list[Item]) -> bool:
 
 
 def _row_fills(lines: list[Line]) -> list[tuple[float, int]]:
-    """Width covered by text and number of characters, for each printed row."""
+    """Width covered by text and number of characters (wide ones count twice), for each printed row."""
     rows: list[tuple[float, int]] = []
     middle = float("-inf")
     for line in sorted(lines, key=lambda line: line.y0 + line.y1):
-        chars = sum(2 if char > "\u2e7f" else 1 for char in line.text) if not line.text.isascii() else len(line.text)
+        text = line.text
+        chars = len(text) if text.isascii() else sum(2 if char > "\u2e7f" else 1 for char in text)
+        if ". . . ." in text or "....." in text:  # a line of a table of contents
+            chars = 0
         if rows and line.y0 < middle < line.y1:
             rows[-1] = (rows[-1][0] + line.x1 - line.x0, rows[-1][1] + chars)
         else:
@@ -147,5 +150,7 @@ def _row_fills(lines: list[Line]) -> list[tuple[float, int]]:
 
 
 def _drawn_apart(left: list[Item], right: list[Item]) -> bool:
-    """Whether the file itself draws all of the left side before the right one, beside a gutter already proven."""
+    """Whether the file draws all of the left side before the right one, beside a gutter that other lines prove."""
+    if min(_num_lines(left), _num_lines(right)) < 2:
+        return False
     return max(item.order for item in left) < min(item.order for item in right)

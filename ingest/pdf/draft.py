@@ -44,6 +44,7 @@ class Row:
     bold: bool = False
     italic: bool = False
     mono: bool = False
+    num_cells: int = 1
     confidence: float | None = None
     lead: str = "\n"  # what separates it from the row before
 

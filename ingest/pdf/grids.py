@@ -6,7 +6,7 @@ A cell that spans several rows is repeated in each of them, so that every row ca
 
 import re
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 
 from ingest.document import Box, Role
 from ingest.pdf.draft import Block, Line, Row, box_of
@@ -26,6 +26,7 @@ def ruled_tables(
     tables: list[Block] = []
     if len(horizontal) < 2 or not vertical:
         return tables, lines
+    words = cache(words)
     rows = _merged(horizontal, along_x=True)
     columns = _merged(vertical, along_x=False)
     for grid_rows, grid_columns in _components(rows, columns):
@@ -92,9 +93,10 @@ class Grid:
     """Ruling as cells. Cell (i, j) lies between ys[i], ys[i + 1] and xs[j], xs[j + 1]."""
 
     def __init__(self, rows: list[Rule], columns: list[Rule]) -> None:
-        self._rows, self._columns = rows, columns
         self.xs = _levels([c.x0 for c in columns] + [min(r.x0 for r in rows), max(r.x1 for r in rows)])
         self.ys = _levels([r.y0 for r in rows] + [min(c.y0 for c in columns), max(c.y1 for c in columns)])
+        self._walls = [[c for c in columns if abs(c.x0 - x) <= 2 * SLACK] for x in self.xs]
+        self._floors = [[r for r in rows if abs(r.y0 - y) <= 2 * SLACK] for y in self.ys]
 
     def holds(self, line: Line) -> bool:
         x, y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
@@ -150,12 +152,12 @@ class Grid:
     def _wall(self, i: int, j: int) -> bool:
         """Whether a vertical stroke stands between cells (i, j - 1) and (i, j)."""
         middle = (self.ys[i] + self.ys[i + 1]) / 2
-        return any(abs(c.x0 - self.xs[j]) <= 2 * SLACK and c.y0 < middle < c.y1 for c in self._columns)
+        return any(c.y0 < middle < c.y1 for c in self._walls[j])
 
     def _floor(self, i: int, j: int) -> bool:
         """Whether a horizontal stroke lies between cells (i - 1, j) and (i, j)."""
         middle = (self.xs[j] + self.xs[j + 1]) / 2
-        return any(abs(r.y0 - self.ys[i]) <= 2 * SLACK and r.x0 < middle < r.x1 for r in self._rows)
+        return any(r.x0 < middle < r.x1 for r in self._floors[i])
 
     def _band(self, i: int, cells: dict[tuple[int, int], list[Line]]) -> list[Row]:
         """Row i of the grid as one row of text, or as several where numbers stand under each other in it."""
@@ -182,9 +184,10 @@ class Grid:
 
     def _row(self, i: int, texts: list[str], lines: list[list[Line]]) -> Row:
         boxes = [box_of(line) for cell in lines for line in cell]
+        boxes = boxes or [Box(self.xs[0], self.ys[i], self.xs[-1], self.ys[i + 1])]
         inside = [box for box in boxes if self.ys[i] < (box.y0 + box.y1) / 2 < self.ys[i + 1]] or boxes
         text = CELL_SEPARATOR.join(" ".join(text.split()) for text in texts).strip(" ")
-        size = max(line.size for cell in lines for line in cell)
+        size = max((line.size for cell in lines for line in cell), default=10.0)
         return Row(text, reduce(Box.union, inside), Role.TABLE, size=size)
 
 

@@ -109,7 +109,7 @@ def _candidates(page: PageDraft, body_size: float, body_bold: bool) -> list[tupl
 
 
 def _looks_like_heading(row: Row, body_size: float, body_bold: bool) -> bool:
-    if row.role is not Role.TEXT or row.mono or row.confidence is not None or not body_size:
+    if row.role is not Role.TEXT or row.mono or row.num_cells > 1 or row.confidence is not None or not body_size:
         return False
     if not 2 <= len(row.text) <= MAX_CHARS or sum(map(str.isalpha, row.text)) < 0.5 * len(row.text.replace(" ", "")):
         return False

@@ -8,6 +8,7 @@ except inside lam-alef ligatures, which are mended here.
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pymupdf
@@ -147,12 +148,17 @@ def _styled(spans: list[dict[str, Any]], text: str, box: tuple[float, float, flo
     main = max(inked, key=lambda span: len(span["text"])) if len(inked) > 1 else inked[0]
     bold = all(span["flags"] & BOLD or span["char_flags"] & 8 for span in inked)
     italic = all(span["flags"] & ITALIC for span in inked)
-    mono = all(span["flags"] & MONO or MONO_NAME.search(span["font"]) for span in inked)
+    mono = all(span["flags"] & MONO or _sounds_mono(span["font"]) for span in inked)
     rtl = not text.isascii() and 2 * len(RTL.findall(text)) > len(LETTER.findall(text))
     x0, y0, x1, y1 = box
     return Line(
         x0, y0, max(x1, x0 + 0.1), max(y1, y0 + 0.1), text, main["size"], bold, mono, rtl, italic, visible=visible
     )
+
+
+@lru_cache(maxsize=1024)
+def _sounds_mono(font: str) -> bool:
+    return MONO_NAME.search(font) is not None
 
 
 def _union(boxes: list[tuple[float, float, float, float]]) -> tuple[float, float, float, float]:

@@ -1,6 +1,11 @@
-"""Links of a page: to an address, or to a page of the same file."""
+"""Links of a page: to an address, or to a page of the same file.
+
+Asks MuPDF itself: PyMuPDF's own iterator looks up every link's annotation, which makes it 5 times slower.
+"""
 
 from typing import Any
+
+from pymupdf import mupdf
 
 from ingest.document import Box, Link
 from ingest.pdf.layer import moved, turning
@@ -12,12 +17,13 @@ def links_of(pdf: Any, page: Any, page_no: int, rotation: int) -> list[Link]:
     """Boxes are on the upright page. Links to other files of the machine are left out."""
     found = []
     turn = turning(rotation, page.rect.width, page.rect.height) if rotation else None
-    link = page.first_link
-    while link is not None:
-        target = _target(pdf, link.uri or "")
+    link = mupdf.fz_load_links(page.this if isinstance(page.this, mupdf.FzPage) else page.this.super())
+    while link.m_internal:
+        target = _target(pdf, link.uri() or "")
         if target:
-            found.append(Link(page_no, Box(*moved(tuple(link.rect), turn)), target))
-        link = link.next
+            rect = link.rect()
+            found.append(Link(page_no, Box(*moved((rect.x0, rect.y0, rect.x1, rect.y1), turn)), target))
+        link = link.next()
     return found
 
 

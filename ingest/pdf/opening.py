@@ -50,6 +50,13 @@ def _quiet_mupdf() -> Iterator[None]:
         tools.reset_mupdf_warnings()
 
 
+def fault_since_last_asked() -> str | None:
+    """The first error that MuPDF met and worked around since the last call, in its own words."""
+    tools: Any = pymupdf.TOOLS
+    messages: str = tools.mupdf_warnings(reset=True)
+    return next((" ".join(line.split()) for line in messages.splitlines() if "error" in line), None)
+
+
 def _refuse_other_formats(path: Path, name: str) -> None:
     with path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)

@@ -4,6 +4,7 @@ Owns that decision and every page's problems. The text layer wins wherever it ca
 page shows; otherwise the rendered page is recognised.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import pymupdf
@@ -15,6 +16,7 @@ from ingest.pdf.draft import Item, Line, PageDraft, Row, box_of
 from ingest.pdf.grids import ruled_tables
 from ingest.pdf.layer import TextLayer, read_layer
 from ingest.pdf.links import links_of
+from ingest.pdf.opening import fault_since_last_asked
 from ingest.pdf.pictures import Picture, covers_page, figure_boxes, pictures_of, recognise_figure, recognise_page
 from ingest.pdf.render import oversized_picture, render_image
 from ingest.pdf.rows import rows_of
@@ -25,6 +27,7 @@ PROOF_CHARS = 100  # a hidden layer needs that much text on a page to be compare
 SURE = 0.8  # recognition below this confidence cannot convict a text layer
 GLANCE_DPI = 72
 BLANK_CONTRAST = 24  # grey levels, of 255
+DAMAGE = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError)  # what MuPDF raises for a file's faults
 
 
 class PageReader:
@@ -35,6 +38,9 @@ class PageReader:
         self._pdf, self._name, self._options = pdf, name, options
         self._has_labels = bool(pdf.get_page_labels())
         self._recognised: set[tuple[int, ...]] = set()  # pictures by their objects
+        with suppress(*DAMAGE):
+            pdf.page_xref(0)
+        fault_since_last_asked()  # what opening and listing the pages met is no single page's fault
         self._hidden_text_fits: bool | None = None  # unknown until one page was compared with its picture
 
     def read(self, page_no: int) -> PageDraft | None:
@@ -42,9 +48,16 @@ class PageReader:
         try:
             page = self._pdf[page_no - 1]
             layer = read_layer(page)
-        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+        except DAMAGE as error:
             self._tell(page_no, "page not read", f"Page {page_no} is damaged and could not be read ({error}).")
             return None
+        fault = fault_since_last_asked()
+        if not layer.lines and not self._pdf.xref_object(page.xref).startswith("<<"):
+            fault = "its place in the file holds no page"
+        if fault is not None:
+            severity = Severity.DEGRADED if layer.lines else Severity.LEFT_OUT
+            why = f"Page {page_no} is damaged ({fault}); parts of it may be missing."
+            self._tell(page_no, "damaged page", why, severity)
         draft = PageDraft(page_no, layer.width, layer.height, layer.rotation)
         draft.label = page.get_label() if self._has_labels else None
         draft.links = links_of(self._pdf, page, page_no, layer.rotation)

@@ -21,6 +21,7 @@ DPI = 200
 MIN_WIDTH, MIN_HEIGHT = 90.0, 30.0  # points: a smaller picture holds no text worth reading
 MIN_SIDE_PX = 24
 MIN_FIGURE = 12.0  # points: anything smaller is a bullet or a stroke made of pixels
+TOUCHING = 1.0  # points
 FULL_PAGE = 0.8  # share of the page from which a picture is a scan or a background, not a figure
 DRAWN_TWICE = 0.5  # share of a recognised line that the text layer covers already
 ROW_GAP = "  "  # between recognised lines that stand side by side, as in `ingest.ocr`
@@ -70,10 +71,14 @@ def _joined(pictures: list[Picture]) -> list[Picture]:
 
 
 def _overlap(first: Box, second: Box) -> bool:
-    touching = 0.5  # points
+    """Whether one hides a good part of the other, or they are neighbouring strips of one picture."""
     across = min(first.x1, second.x1) - max(first.x0, second.x0)
     down = min(first.y1, second.y1) - max(first.y0, second.y0)
-    return across > -touching and down > -touching
+    smaller = min(first, second, key=lambda box: (box.x1 - box.x0) * (box.y1 - box.y0))
+    if across > 0 and down > 0 and across * down > 0.3 * (smaller.x1 - smaller.x0) * (smaller.y1 - smaller.y0):
+        return True
+    same_width = abs(first.x0 - second.x0) < TOUCHING and abs(first.x1 - second.x1) < TOUCHING
+    return same_width and across > 0 and down > -TOUCHING
 
 
 def _size(box: Box) -> tuple[float, float]:

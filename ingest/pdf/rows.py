@@ -15,10 +15,12 @@ from ingest.document import Box, Role
 from ingest.pdf.draft import Block, Item, Line, Row, box_of
 
 CELL_GAP = 1.6  # times the type size: a wider gap separates cells, a narrower one words
+MIN_LONE_CELLS = 3  # a single row with that many cells is a table row, too
 WORD_GAP = 0.12  # times the type size: a narrower gap is none
 CELL_SEPARATOR = " | "
 MAX_ROWS_WITHOUT_CELLS = 2  # between two rows of one table: group titles, wrapped labels
-LEADERS = re.compile(r"(?:\s*[.·…_]){5,}\s*|(?:\s+\.){3,}\s*")
+LEADERS = re.compile(r"(?:\s*[.·…]){5,}\s*|(?:\s+\.){3,}\s*")
+BLANKS = re.compile(r"_{5,}")
 MARKER = re.compile(r"(?:[•▪◦○●■□➢✓❖‣·*–—-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|[\d.]{2,8}\.|§+)$")
 BARE_NUMBER = re.compile(r"[A-Z]?\d{1,2}(?:\.\d{1,2})*$")
 TRAILING_CURRENCY = re.compile(r"\s+([$€£¥])$")
@@ -97,7 +99,7 @@ def _printed(lines: list[Line]) -> Printed:
     lines.sort(key=(lambda line: -line.x1) if rtl else (lambda line: line.x0))
     cells: list[Cell] = []
     for line in lines:
-        text = LEADERS.sub(" … ", line.text).strip()
+        text = _shortened(line.text).strip()
         gap = max(line.x0 - cells[-1].x1, cells[-1].x0 - line.x1) if cells else 0.0
         if cells and _continues(cells[-1], text, gap, line, len(lines), is_first=len(cells) == 1):
             space = " " if gap > WORD_GAP * line.size or line.text[:1] == " " else ""
@@ -107,6 +109,13 @@ def _printed(lines: list[Line]) -> Printed:
             cells.append(Cell(line.x0, line.x1, text))
     _pass_on_currency(cells)
     return Printed(lines, cells, reduce(Box.union, map(box_of, lines)))
+
+
+def _shortened(text: str) -> str:
+    """Dot leaders and blanks to fill in are kept as a sign that they are there."""
+    if ".." in text or ". ." in text or "··" in text:
+        text = LEADERS.sub(" … ", text)
+    return BLANKS.sub("____", text) if "_____" in text else text
 
 
 def _pass_on_currency(cells: list[Cell]) -> None:
@@ -148,11 +157,12 @@ def _row(printed: Printed) -> Row:
         size=printed.size,
         bold=all(line.bold for line in printed.lines),
         italic=all(line.italic for line in printed.lines),
+        num_cells=len(printed.cells),
     )
 
 
 def _tables(run: list[Printed]) -> list[tuple[int, int]]:
-    """Half-open ranges of rows that form unruled tables."""
+    """Half-open ranges of rows that form unruled tables; a row with many cells is one by itself."""
     found: list[tuple[int, int]] = []
     last_row: int | None = None  # the last row with cells
     for index, printed in enumerate(run):
@@ -164,6 +174,8 @@ def _tables(run: list[Printed]) -> list[tuple[int, int]]:
                 found[-1] = (found[-1][0], index + 1)
             else:
                 found.append((_first_row(run, last_row), index + 1))
+        elif len(printed.cells) >= MIN_LONE_CELLS:
+            found.append((index, index + 1))
         last_row = index
     return found
 

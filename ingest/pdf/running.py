@@ -28,16 +28,24 @@ def mark_running(pages: Sequence[PageDraft]) -> None:
         outer = [_outer_rows(page, role) for page in pages]
         running = _Running(outer, pages)
         for rows, page in zip(outer, pages, strict=True):
-            for index, row in enumerate(rows):  # from the outside in
-                apart = _stands_apart(row, page)
-                if not (
-                    running.repeats(row, page)
-                    or (index == 0 and running.ends_pages(row))
-                    or (index == 0 and apart and PAGE_NUMBER.fullmatch(row.text) and _is_near_edge(row, page, role))
-                    or (apart and running.stands_there(row, page))
-                ):
-                    break
+            for row in _running_rows(rows, page, role, running):
                 row.role = role
+
+
+def _running_rows(rows: Sequence[Row], page: PageDraft, role: Role, running: "_Running") -> Sequence[Row]:
+    """From the outside in, as far as rows repeat, or stand where others do; white space must follow the last one."""
+    count = 0
+    for index, row in enumerate(rows):
+        is_outermost = index == 0
+        apart = _stands_apart(row, page)
+        is_number = is_outermost and PAGE_NUMBER.fullmatch(row.text) and _is_near_edge(row, page, role)
+        if apart and (is_number or running.stands_there(row, page) or running.repeats(row, page)):
+            count = index + 1
+        elif is_outermost and running.ends_pages(row):
+            count = 1
+        elif not running.repeats(row, page):
+            break
+    return rows[:count]
 
 
 class _Running:
