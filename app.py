@@ -2,10 +2,18 @@
 
 import sys
 
-from app.settings import calm_environment
 
-if __name__ == "__main__":
+def main() -> None:
+    from app.settings import calm_environment
+
     calm_environment()  # before anything loads torch
     from app.cli import cli
 
-    sys.exit(cli())
+    cli()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:  # while Python was still importing; later the verbs see to it
+        sys.exit(130)

@@ -70,7 +70,7 @@ class Progress:
         if rate_per_s is None:
             rate_per_s = done / elapsed_s
             eta_s = (total - done) / rate_per_s if done else None
-        rate = f", {rate_per_s:,.1f}".removesuffix(".0") + " a second" if done else ""
+        rate = f", {rate_per_s:,.{0 if rate_per_s >= 10 else 1}f} a second" if done else ""
         left = f", {duration(eta_s)} left" if done and eta_s is not None else ""
         figures = f"{done:,} of {total:,} {unit}{rate}{left}"
         if sys.stderr.isatty():

@@ -79,6 +79,19 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert done.stderr == ""
 
 
+def test_ctrl_c_while_python_imports_is_130_without_a_traceback(tmp_path: Path) -> None:
+    """The interrupt comes from an import hook: the earliest moment that the door can answer for."""
+    code = (
+        "import builtins, runpy, sys\nreal = builtins.__import__\n"
+        "def stop(name, *rest):\n    if name == 'app.cli': raise KeyboardInterrupt\n    return real(name, *rest)\n"
+        "builtins.__import__ = stop\nrunpy.run_path('app.py', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_no_verb_means_serve() -> None:
     done = start("--port", "70000")
     assert done.returncode == 2
