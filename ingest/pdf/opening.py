@@ -18,6 +18,7 @@ from ingest.options import MIB, Limits
 HEADER_BYTES = 1024  # the specification lets that much stand before "%PDF-" (ISO 32000-1, annex H.3.4.1)
 FLATE_MAX_RATIO = 1032  # deflate cannot expand further (zlib's technical notes)
 STREAM_ALLOWANCE_BYTES = 64 * MIB  # streams that stay below it are never a bomb
+DAMAGE = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError)  # what MuPDF raises for a file's faults
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _refuse_other_formats(path: Path, name: str) -> None:
 def _open(path: Path, name: str) -> Any:
     try:
         return pymupdf.open(path, filetype="pdf")  # type: ignore[no-untyped-call]
-    except (pymupdf.FileDataError, RuntimeError) as error:
+    except DAMAGE as error:
         raise UnreadableSource(f"{name} is damaged beyond repair ({error}); hand over an intact copy") from error
 
 
@@ -87,7 +88,7 @@ def _unlock(document: Any, name: str, password: str | None) -> None:
 def _check_pages(document: Any, name: str, limits: Limits) -> None:
     try:
         num_pages = len(document)
-    except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+    except DAMAGE as error:
         raise UnreadableSource(f"{name} has a damaged page list ({error}); hand over an intact copy") from error
     if num_pages == 0:
         raise UnreadableSource(f"{name} has no pages; hand over a PDF file with at least one page")

@@ -4,10 +4,9 @@ Owns that decision and every page's problems. The text layer wins wherever it ca
 page shows; otherwise the rendered page is recognised.
 """
 
+import logging
 from contextlib import suppress
 from typing import Any
-
-import pymupdf
 
 from ingest.document import Problem, Severity, TextOrigin
 from ingest.options import ReadOptions
@@ -16,7 +15,7 @@ from ingest.pdf.draft import Item, Line, PageDraft, Row, box_of
 from ingest.pdf.grids import ruled_tables
 from ingest.pdf.layer import TextLayer, read_layer
 from ingest.pdf.links import links_of
-from ingest.pdf.opening import fault_since_last_asked
+from ingest.pdf.opening import DAMAGE, fault_since_last_asked
 from ingest.pdf.pictures import Picture, covers_page, figure_boxes, pictures_of, recognise_figure, recognise_page
 from ingest.pdf.render import oversized_picture, render_image
 from ingest.pdf.rows import rows_of
@@ -27,7 +26,8 @@ PROOF_CHARS = 100  # a hidden layer needs that much text on a page to be compare
 SURE = 0.8  # recognition below this confidence cannot convict a text layer
 GLANCE_DPI = 72
 BLANK_CONTRAST = 24  # grey levels, of 255
-DAMAGE = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError)  # what MuPDF raises for a file's faults
+
+logger = logging.getLogger(__name__)
 
 
 class PageReader:
@@ -36,9 +36,10 @@ class PageReader:
     def __init__(self, pdf: Any, name: str, options: ReadOptions) -> None:
         self.problems: list[Problem] = []
         self._pdf, self._name, self._options = pdf, name, options
-        self._has_labels = bool(pdf.get_page_labels())
+        self._has_labels = False
         self._recognised: set[tuple[int, ...]] = set()  # pictures by their objects
         with suppress(*DAMAGE):
+            self._has_labels = bool(pdf.get_page_labels())
             pdf.page_xref(0)
         fault_since_last_asked()  # what opening and listing the pages met is no single page's fault
         self._hidden_text_fits: bool | None = None  # unknown until one page was compared with its picture
@@ -46,11 +47,18 @@ class PageReader:
     def read(self, page_no: int) -> PageDraft | None:
         """The page, or None when the file cannot produce it (told as a problem)."""
         try:
-            page = self._pdf[page_no - 1]
-            layer = read_layer(page)
-        except DAMAGE as error:
-            self._tell(page_no, "page not read", f"Page {page_no} is damaged and could not be read ({error}).")
+            return self._draft(page_no)
+        except MemoryError:  # the limit of the child process, which the whole file must hear of
+            raise
+        except Exception as error:  # one page's fault, whatever MuPDF makes of it, must not cost the others
+            logger.warning("page %d of %s could not be read", page_no, self._name, exc_info=True)
+            cause = " ".join(str(error).split())
+            self._tell(page_no, "page not read", f"Page {page_no} is damaged and could not be read ({cause}).")
             return None
+
+    def _draft(self, page_no: int) -> PageDraft:
+        page = self._pdf[page_no - 1]
+        layer = read_layer(page)
         fault = fault_since_last_asked()
         if not layer.lines and not self._pdf.xref_object(page.xref).startswith("<<"):
             fault = "its place in the file holds no page"

@@ -4,11 +4,13 @@ Owns that order alone. The steps are rooms of their own: `opening`, `pages` (whi
 `rows`, `pictures`), then over all pages `compose`, `running` and `headings`.
 """
 
+from contextlib import suppress
+
 from ingest.document import Document, Kind, Problem, Severity
 from ingest.options import ReadOptions
 from ingest.pdf.compose import composed, mark_code, metadata_of
 from ingest.pdf.headings import outline
-from ingest.pdf.opening import opened_pdf
+from ingest.pdf.opening import DAMAGE, opened_pdf
 from ingest.pdf.pages import PageReader
 from ingest.pdf.running import mark_running
 from ingest.reader import OnProgress, SourceFile
@@ -27,7 +29,10 @@ def read_pdf(file: SourceFile, options: ReadOptions, on_progress: OnProgress) ->
             on_progress(done, len(chosen))
         mark_code(drafts)
         mark_running(drafts)
-        headings = outline(pdf.get_toc(simple=True), drafts)
+        bookmarks = []
+        with suppress(*DAMAGE):
+            bookmarks = pdf.get_toc(simple=True)
+        headings = outline(bookmarks, drafts)
         problems = reader.problems
         if pdf.is_repaired:
             why = "The file is damaged and was repaired while reading; parts of it may be missing."

@@ -11,17 +11,20 @@ import pymupdf
 from PIL import Image
 
 from ingest.document import Box, Page
-from ingest.errors import SourceTooLarge
+from ingest.errors import SourceTooLarge, UnreadableSource
 from ingest.options import Limits
 from ingest.pdf.layer import turning
-from ingest.pdf.opening import opened_pdf
+from ingest.pdf.opening import DAMAGE, opened_pdf
 
 
 def render_pdf_page(path: Path, page: Page, dpi: int, password: str | None = None) -> bytes:
     """The page as PNG, upright. Smaller than asked for where the limits demand it. Raises an IngestError."""
     limits = Limits()
     with opened_pdf(path, path.name, password, limits) as document:
-        shown = document[page.page_no - 1]
+        try:
+            shown = document[page.page_no - 1]
+        except (*DAMAGE, IndexError) as error:
+            raise UnreadableSource(f"page {page.page_no} of {path.name} is missing or damaged ({error})") from error
         if oversized_picture(shown, limits):
             raise SourceTooLarge(f"page {page.page_no} of {path.name} is not drawn: {oversized_picture(shown, limits)}")
         width, height = shown.rect.width, shown.rect.height

@@ -176,6 +176,12 @@ def test_text_that_runs_up_an_upright_page_is_turned(tmp_path: Path) -> None:
     assert dark_share(path, page, box) > 0.2
 
 
+def test_drawing_a_missing_page_is_refused(tmp_path: Path) -> None:
+    path = made(tmp_path / "short.pdf", *numbered(1))
+    with pytest.raises(UnreadableSource, match=r"^page 7 of short\.pdf is missing or damaged"):
+        render_pdf_page(path, Page(page_no=7, text=""), 72)
+
+
 def test_progress_is_told_for_every_page(tmp_path: Path) -> None:
     from ingest.pdf import read_pdf
     from ingest.reader import SourceFile
