@@ -83,8 +83,8 @@ def _listen(requests: IO[bytes], calls: "queue.SimpleQueue[bytes]") -> None:
 
 def _serve(call: bytes, answers: IO[bytes]) -> None:
     on_progress = _Progress(answers)
+    task, args, name, limits = pickle.loads(call)
     try:
-        task, args, name, limits = pickle.loads(call)
         faulthandler.dump_traceback_later(limits.read_timeout_s + GRACE_S, exit=True)
         _limit_memory(limits.read_memory_bytes)
         result = task(*args, on_progress)

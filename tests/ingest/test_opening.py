@@ -1,0 +1,447 @@
+"""The door: files, folders, archives, and what bad input costs. Everything here goes through the real child process."""
+
+import ast
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pymupdf
+import pytest
+from PIL import Image
+
+import ingest
+from ingest import (
+    Document,
+    IngestError,
+    Kind,
+    Opened,
+    PasswordRequired,
+    ReadingCancelled,
+    ReadOptions,
+    Severity,
+    SourceFile,
+    SourceProgress,
+    SourceTooLarge,
+    UnreadableSource,
+    UnsupportedSource,
+    open_source,
+    read_file,
+    render_page,
+    sandbox,
+)
+from ingest.options import MIB
+
+NO_OCR = ReadOptions(ocr=False)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Callable[..., Opened]:
+    """`open_source` with a work folder of the test's own."""
+
+    def opened(source: Path, **options: object) -> Opened:
+        return open_source(source, work_dir=tmp_path / "work", **options)  # type: ignore[arg-type]
+
+    return opened
+
+
+def pdf_bytes(text: str) -> bytes:
+    document = pymupdf.open()
+    document.new_page().insert_text((72, 100), text)
+    data: bytes = document.tobytes()
+    document.close()
+    return data
+
+
+def png_bytes() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(out, "PNG")
+    return out.getvalue()
+
+
+def write(root: Path, files: dict[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
+
+
+def text_of(document: Document) -> str:
+    return "".join(page.text for page in document.pages)
+
+
+# --- one file -------------------------------------------------------------------------------------------------------
+
+
+def test_a_lone_file_is_its_leaf(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    source = tmp_path / "a.py"
+    source.write_text("def f(): ...\n")
+    opened = door(source, name="my file.py")
+    document = opened.document
+    assert document.id == hashlib.sha256(source.read_bytes()).hexdigest()
+    assert (document.name, document.kind, document.language) == ("my file.py", Kind.CODE, "python")
+    assert opened.files == {document.id: source}
+    assert list(document.all_problems()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.pdf", pdf_bytes("Hello there"), Kind.PDF),
+        ("a.png", png_bytes(), Kind.IMAGE),
+        ("a.txt", b"Hello there\n", Kind.TEXT),
+        ("README", b"Hello there\n", Kind.TEXT),
+        ("a.md", b"# Hello there\n", Kind.TEXT),
+        ("a.strange", b"Hello there\n", Kind.TEXT),
+        ("Makefile", b"all:\n\techo\n", Kind.CODE),
+        ("run", b"#!/bin/sh\necho\n", Kind.CODE),
+        ("wide.txt", "Hello there\n".encode("utf-16"), Kind.TEXT),
+        ("page", b"<!DOCTYPE html><html><body><p>Hello there</p></body></html>", Kind.TEXT),
+    ],
+)
+def test_formats_are_known_by_their_content(
+    tmp_path: Path, door: Callable[..., Opened], name: str, content: bytes, kind: Kind
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    document = door(source, options=NO_OCR).document
+    assert document.kind is kind
+    if kind in (Kind.PDF, Kind.TEXT):
+        assert "Hello there" in text_of(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "why"),
+    [
+        ("a.pdf", png_bytes(), Kind.IMAGE, "its name ends in .pdf, but its content is a PNG image"),
+        ("a.docx", pdf_bytes("x"), Kind.PDF, "its name ends in .docx, but its content is a PDF"),
+        ("a.pdf", b"only words\n", Kind.TEXT, "its name ends in .pdf, but its content is plain text"),
+    ],
+)
+def test_a_wrong_extension_is_read_by_content_and_said(
+    tmp_path: Path, door: Callable[..., Opened], name: str, content: bytes, kind: Kind, why: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    document = door(source, options=NO_OCR).document
+    assert document.kind is kind
+    problem = next(each for each in document.problems if each.what == "name does not fit the content")
+    assert problem.why.startswith(why)
+    assert problem.severity is Severity.NOTICE
+
+
+def test_secrets_of_a_lone_file_are_noticed(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    source = tmp_path / "notes.txt"
+    source.write_text("the token is\n" + "ghp_" + "a8Fj2kLmQ9sTuVwXyZ0123456789bCdEfGhI\n")
+    assert [each.why for each in door(source).document.problems] == ["line 2 looks like a GitHub token"]
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("a.txt", b"", UnreadableSource, r"^a.txt is empty \(0 bytes\); hand over a file with content$"),
+        ("a.bin", bytes(range(256)), UnsupportedSource, r"^a.bin is binary data of application/octet-stream, and no"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42" + bytes(99), UnsupportedSource, r"^a.mp4 is a video$"),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), UnsupportedSource, r"^a.doc is of the Word format"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(99), UnsupportedSource, r"^a.7z is a 7-Zip archive; unpack it"),
+        ("a.pdf", bytes(range(256)), UnreadableSource, r"^a.pdf is not a PDF: its content is damaged"),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(9), UnreadableSource, r"a.png"),
+        ("a.docx", b"PK\x03\x04" + bytes(99), UnreadableSource, r"^a.docx is a damaged zip or office file"),
+        ("a.pdf", pdf_bytes("x")[:40], UnreadableSource, r"a.pdf"),
+    ],
+)
+def test_bad_files_get_one_sentence(
+    tmp_path: Path, door: Callable[..., Opened], name: str, content: bytes, error: type[IngestError], message: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    with pytest.raises(error, match=message) as raised:
+        door(source)
+    assert type(raised.value) is error
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_not_there_or_not_a_file(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    with pytest.raises(UnreadableSource, match=r"gone.pdf cannot be opened: No such file or directory; check the path"):
+        door(tmp_path / "gone.pdf")
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(UnsupportedSource, match=r"pipe.txt is a named pipe, a socket or a device"):
+        door(tmp_path / "pipe.txt")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UnreadableSource, match=r"loop cannot be opened: Too many levels of symbolic links"):
+        door(tmp_path / "loop", name="loop")
+
+
+def test_two_gigabytes_are_over_the_limit(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    source = tmp_path / "large.pdf"
+    with source.open("wb") as stream:
+        stream.truncate(2048 * MIB)  # sparse: takes no room
+    with pytest.raises(SourceTooLarge, match=r"^large.pdf has 2,048 MiB, and the limit is 1,024 MiB for one"):
+        door(source)
+
+
+def test_an_encrypted_pdf_asks_for_its_password(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    document = pymupdf.open()
+    document.new_page().insert_text((72, 100), "Secret words")
+    document.save(tmp_path / "a.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="leaf", owner_pw="tree")
+    document.close()
+    with pytest.raises(PasswordRequired, match=r"a.pdf"):
+        door(tmp_path / "a.pdf")
+    assert "Secret words" in text_of(door(tmp_path / "a.pdf", options=ReadOptions(password="leaf")).document)
+
+
+# --- folders --------------------------------------------------------------------------------------------------------
+
+
+def test_a_mixed_folder(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    root = write(
+        tmp_path / "shop",
+        {
+            "src/foo.py": "class Foo:\n    def bar(self): ...\n",
+            "src/copy.py": "class Foo:\n    def bar(self): ...\n",
+            "src/__init__.py": "",
+            "paper.pdf": pdf_bytes("Terms of delivery"),
+            "broken.pdf": b"%PDF-1.7\n" + bytes(range(128, 256)) * 9,
+            "yarn.lock": "x",
+            "config.env": "x=1",
+            ".env": "KEY=" + "AKIA" + "Q3EGRZBLTD7WPXYU\n",
+        },
+    )
+    opened = door(root)
+    document = opened.document
+    assert (document.name, document.kind) == ("shop", Kind.FOLDER)
+    names = [member.name for member in document.members]
+    assert names == ["(map)", ".env", "config.env", "paper.pdf", "src/copy.py", "src/foo.py"]
+    leaves = {leaf.name: leaf for leaf in document.leaves()}
+    assert leaves["src/foo.py"].id == leaves["src/copy.py"].id
+    assert {leaf.id for leaf in leaves.values()} - {leaves["(map)"].id} == set(opened.files)
+    assert all(SourceFile.of(path).id == key for key, path in opened.files.items())
+    assert document.size_bytes == sum(leaf.size_bytes for leaf in leaves.values() if leaf.kind is not Kind.MAP)
+    problems = {(each.source, each.what): each for each in document.all_problems()}
+    assert set(problems) == {
+        ("yarn.lock", "left out: lock file"), ("broken.pdf", "not read"), ("shop", "empty files"),
+        (".env", "likely secret"),
+    }  # fmt: skip
+    assert "broken.pdf" in problems["broken.pdf", "not read"].why
+    assert problems["shop", "empty files"].why == "1 of its files are empty: src/__init__.py"
+    assert problems["shop", "empty files"].severity is Severity.NOTICE
+
+
+def test_the_map_says_where_names_are_defined(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    root = write(
+        tmp_path / "shop",
+        {
+            "src/foo.py": "LIMIT = 3\nclass Foo:\n    def bar(self): ...\n    def baz(self): ...\ndef run(): ...\n",
+            "style.css": "a { color: red }\n",
+            "web/app.js": "function start() {}\n",
+            "README.md": "# Shop\n\n" + "word " * 99,
+        },
+    )
+    document = door(root, count_tokens=lambda text: len(text.split())).document
+    (page,) = document.members[0].pages
+    assert document.members[0].id == hashlib.sha256(page.text.encode()).hexdigest()
+    assert page.text == (
+        "Map of shop\n"
+        "shop has 4 files, 123 tokens in all.\n"
+        "Languages: css (1 file), python (1 file), javascript (1 file).\n"
+        "\n"
+        "Files:\n"
+        "  README.md (101 tokens)\n"
+        "  style.css (5 tokens, css)\n"
+        "  src/\n"
+        "    foo.py (14 tokens, python)\n"
+        "  web/\n"
+        "    app.js (3 tokens, javascript)\n"
+        "\n"
+        "Defined names are not listed for these languages: css.\n"
+        "\n"
+        "Names defined in src/foo.py:\n"
+        "class Foo is defined in src/foo.py, line 2\n"
+        "function run is defined in src/foo.py, line 5\n"
+        "src/foo.py has constant LIMIT (line 1)\n"
+        "Foo in src/foo.py has method bar (line 3), method baz (line 4)\n"
+        "\n"
+        "Names defined in web/app.js:\n"
+        "function start is defined in web/app.js, line 1\n"
+    )
+    about = door(root).document.members[0].pages[0].text
+    assert "  style.css (about 5 tokens, css)\n" in about
+
+
+def test_a_folders_id_is_of_its_members_not_of_its_map(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    one = write(tmp_path / "one", {"a.txt": "1", "b.txt": "2"})
+    two = write(tmp_path / "two", {"a.txt": "1", "b.txt": "2"})
+    first, second = door(one).document, door(two, count_tokens=len).document
+    assert first.members[0].id != second.members[0].id
+    assert first.id == second.id
+    (two / "b.txt").rename(two / "c.txt")
+    assert door(two).document.id != first.id
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, r"^void holds no file that can be read; it is empty$"),
+        ({"a.txt": ""}, r"^void holds no file that can be read; its 1 files are empty$"),
+        ({"a.bin": b"\0\1"}, r"^void holds no file that can be read; 1 were left out \(a.bin: it is binary data"),
+    ],
+)
+def test_a_folder_without_anything_to_read(
+    tmp_path: Path, door: Callable[..., Opened], files: dict[str, str | bytes], message: str
+) -> None:
+    (tmp_path / "void").mkdir()
+    with pytest.raises(UnreadableSource, match=message):
+        door(write(tmp_path / "void", files))
+
+
+def test_a_crashing_member_costs_only_itself(tmp_path: Path, door: Callable[..., Opened], tasks: ModuleType) -> None:
+    root = write(tmp_path / "root", {"a.txt": "1", "crash.txt": "2", "z.txt": "3"})
+
+    def read(file: SourceFile, options: ReadOptions, on_progress: ingest.OnProgress) -> Document:
+        if file.name == "crash.txt":
+            sandbox.call(tasks.abort, name=file.name, limits=options.limits, on_progress=on_progress)
+        return read_file(file, options, on_progress)
+
+    document = door(root, read=read).document
+    assert [member.name for member in document.members] == ["(map)", "a.txt", "z.txt"]
+    (problem,) = document.problems
+    assert problem.why.startswith("crash.txt made its reader crash (exit code -6)")
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.txt")).write_text("coffee")
+    document = door(root).document
+    assert [member.name for member in document.members] == ["(map)", "caf\N{REPLACEMENT CHARACTER}.txt"]
+    assert ingest.serial.from_json(ingest.serial.to_json(document)) == document
+
+
+# --- archives -------------------------------------------------------------------------------------------------------
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_an_archive_is_a_folder(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"deep.txt": b"deep", "again.zip": b"PK\5\6" + bytes(18)}).read_bytes()
+    source = zipped(
+        tmp_path / "shop.zip",
+        {
+            "shop-main/.gitignore": b"*.log\n", "shop-main/a.py": b"def f(): ...\n", "shop-main/x.log": b"1",
+            "shop-main/docs/inner.zip": inner, "shop-main/../../evil.txt": b"evil",
+        },
+    )  # fmt: skip
+    opened = door(source)
+    document = opened.document
+    names = [member.name for member in document.members]
+    assert names == ["(map)", ".gitignore", "a.py", "docs/inner.zip/deep.txt"]
+    work = (tmp_path / "work").resolve()
+    assert all(path.is_relative_to(work) and path.is_file() for path in opened.files.values())
+    assert not list(tmp_path.rglob("evil.txt"))
+    assert {each.source: each.what for each in document.all_problems()} == {
+        "shop-main/../../evil.txt": "left out: refused from archive",
+        "x.log": "left out: ignored",
+        "docs/inner.zip/again.zip": "not read",
+    }
+
+
+def test_an_archive_has_the_id_of_the_folder_in_it(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    folder = write(tmp_path / "repo", {"a.txt": "1", "sub/b.txt": "2"})
+    archive = zipped(tmp_path / "repo.zip", {"repo/a.txt": b"1", "repo/sub/b.txt": b"2"})
+    assert door(folder).document.id == door(archive).document.id
+
+
+def test_a_bomb_leaves_nothing_behind(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    source = zipped(tmp_path / "bomb.zip", {"a.txt": b"first", "zeros.txt": bytes(8 * MIB)})
+    with pytest.raises(SourceTooLarge, match=r"bomb.zip expands zeros.txt to more than 200 times"):
+        door(source)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_bomb_in_a_folder_costs_only_itself(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    root = write(tmp_path / "root", {"a.txt": "1"})
+    zipped(root / "bomb.zip", {"zeros.txt": bytes(8 * MIB)})
+    document = door(root).document
+    assert [member.name for member in document.members] == ["(map)", "a.txt"]
+    assert "decompression bomb" in document.problems[0].why
+
+
+# --- progress, cancel, rendering ------------------------------------------------------------------------------------
+
+
+def test_progress_counts_files_and_pages(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    root = write(tmp_path / "root", {"a.pdf": pdf_bytes("x"), "b.txt": "1", "c.txt": "2"})
+    seen: list[SourceProgress] = []
+    door(root, on_progress=seen.append)
+    assert {(each.name, each.files_done) for each in seen if each.files_total == 3} == {
+        ("a.pdf", 0), ("b.txt", 1), ("c.txt", 2),
+    }  # fmt: skip
+    assert [each.files_done for each in seen] == sorted(each.files_done for each in seen)
+
+
+def test_cancel_stops_a_reader_at_work(tmp_path: Path, door: Callable[..., Opened], tasks: ModuleType) -> None:
+    root = write(tmp_path / "root", {"a.txt": "1", "slow.txt": "2", "z.txt": "3"})
+    cancel = threading.Event()
+
+    def read(file: SourceFile, options: ReadOptions, on_progress: ingest.OnProgress) -> Document:
+        if file.name == "slow.txt":
+            threading.Timer(0.3, cancel.set).start()
+            sandbox.call(tasks.hang, name=file.name, limits=options.limits, on_progress=on_progress)
+        return read_file(file, options, on_progress)
+
+    started = time.monotonic()
+    with pytest.raises(ReadingCancelled, match=r"^reading stopped at slow.txt, as asked$"):
+        door(root, read=read, cancel=cancel)
+    assert time.monotonic() - started < 10
+
+
+def test_pages_are_rendered_in_the_child(tmp_path: Path, door: Callable[..., Opened]) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf_bytes("Hello"))
+    (tmp_path / "a.png").write_bytes(png_bytes())
+    for name, size in {"a.pdf": (595 * 2, 842 * 2), "a.png": (120, 80)}.items():
+        document = door(tmp_path / name, options=NO_OCR).document
+        picture = Image.open(io.BytesIO(render_page(tmp_path / name, document.kind, document.pages[0], dpi=144)))
+        assert picture.format == "PNG"
+        assert picture.size == pytest.approx(size, abs=2)
+    with pytest.raises(UnsupportedSource, match="a page of kind text is not a picture"):
+        render_page(tmp_path / "a.txt", Kind.TEXT, document.pages[0])
+
+
+# --- the door itself ------------------------------------------------------------------------------------------------
+
+
+def test_the_public_words_do_not_drift() -> None:
+    tree = ast.parse(Path(ingest.__file__).read_text("utf-8"))
+    imported = {name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert set(ingest.__all__) == imported
+    assert ingest.__all__ == sorted(ingest.__all__, key=lambda name: (name.lower() if name[0].islower() else "", name))
+    errors = {name for name, value in vars(ingest.errors).items() if isinstance(value, type)}
+    assert errors <= set(ingest.__all__)
+    words = {
+        name for name, value in vars(ingest.document).items() if getattr(value, "__module__", "") == "ingest.document"
+    }
+    assert words <= set(ingest.__all__)
+
+
+def test_importing_ingest_is_quick_and_loads_no_parser() -> None:
+    heavy = ["torch", "pymupdf", "cv2", "onnxruntime", "PIL", "numpy", "lxml", "tree_sitter", "detect_secrets", "docx"]
+    code = f"import sys, ingest; print([name for name in {heavy} if name in sys.modules])"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
