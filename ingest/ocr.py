@@ -6,7 +6,6 @@ is the only file that imports it. Reading order is `ingest.reading_order`'s. Ope
 Guarantees: boxes are pixels of the upright image; lines are in reading order; the same pixels give the same lines.
 """
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,13 +129,12 @@ def recognition_problem(recognised: Recognised, source: str, page_no: int) -> Pr
 @cache
 def _engine() -> "RapidOCR":
     """The engine of this process. Its models load on their first use (0.4 s)."""
-    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)  # it sets INFO on import, and prints every model's path
     from rapidocr import RapidOCR
 
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return RapidOCR(
         params={
-            "Global.log_level": "critical",
+            "Global.log_level": "critical",  # at its own level, it prints every model's path
             "Global.use_cls": False,
             "Global.use_preprocess_img": False,  # we scale the page ourselves
             "Det.limit_type": "max",
