@@ -1,8 +1,8 @@
 """Whether the documents hold an answer: a probability from the ranked evidence and from what the model wrote.
 
-Logistic regression over a dozen numbers. The coefficients ship in `calibration.json`, made by
-`python -m llm.evidence.fit`; how well predicted and observed shares agree is in docs/BENCHMARKS.md. Two sets: evidence
-alone, and evidence with the model's answer.
+Two logistic regressions: "evidence" over a dozen numbers of the ranking; "answer" over its log odds and what the model
+wrote. The coefficients ship in `calibration.json`, made by `python -m llm.evidence.fit`; how well predicted and
+observed shares agree is in docs/BENCHMARKS.md.
 """
 
 import json
@@ -44,9 +44,11 @@ class Regression:
     weights: dict[str, float]
     threshold: float
 
+    def log_odds(self, numbers: dict[str, float]) -> float:
+        return self.bias + sum(weight * numbers[name] for name, weight in self.weights.items())
+
     def probability(self, numbers: dict[str, float]) -> float:
-        total = self.bias + sum(weight * numbers[name] for name, weight in self.weights.items())
-        return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, self.log_odds(numbers)))))
 
 
 def probability_of_answer(
@@ -55,10 +57,11 @@ def probability_of_answer(
     """The probability that the documents hold an answer; 0 without evidence. `mean_logprob`: of the answer's tokens."""
     if not ranked:
         return 0.0
-    numbers = evidence_numbers(question, ranked)
+    evidence, numbers = shipped("evidence"), evidence_numbers(question, ranked)
     if answer is None:
-        return shipped("evidence").probability(numbers)
-    return shipped("answer").probability(numbers | answer_numbers(question, ranked, answer, mean_logprob))
+        return evidence.probability(numbers)
+    written = answer_numbers(question, ranked, answer, mean_logprob)
+    return shipped("answer").probability({"evidence": evidence.log_odds(numbers), **written})
 
 
 def is_found(probability: float, *, with_answer: bool = True) -> bool:
@@ -81,14 +84,10 @@ def evidence_numbers(question: str, ranked: Sequence[Ranked]) -> dict[str, float
     nearest = max(best.pieces, key=lambda piece: piece.cosine + piece.covered)
     page = best.document.pages[best.passage.page_index]
     return {
-        "cosine": cosines[0],
-        "cosine_of_best": best.cosine,
+        "cosine": best.cosine,
         "cosine_gap": cosines[0] - sum(rest) / len(rest),
         "lexical": best.lexical,
-        "covered": max(item.covered for item in ranked),
-        "covered_by_passage": best.covered_by_passage,
         "terms_covered": sum(term in words for term in weights) / len(weights) if weights else 0.0,
-        "rarest_missing": float(bool(weights) and max(weights, key=lambda term: weights[term]) not in words),
         "pairs": best.pairs,
         "score_gap": best.score - ranked[1].score if len(ranked) > 1 else 0.0,
         "asked_kind": _kind_found(question, page.text[nearest.start : nearest.end]),

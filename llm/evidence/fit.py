@@ -1,87 +1,65 @@
-"""Fits the calibration: `python -m llm.evidence.fit QA_FOLDER [--questions N]` writes `calibration.json`.
+"""Fits the calibration: `python -m llm.evidence.fit QA_FOLDER` writes `calibration.json` and prints what it is worth.
 
-Takes every `*.jsonl.gz` of the folder that is named below, makes questions with and without an answer from each
-(`llm.evidence.examples`), fits on the train runs, chooses the thresholds on the dev runs, and prints what the test runs
-say. Needs scikit-learn, which answering does not.
+Makes questions with and without an answer from every file of `llm.evidence.observing`, fits on the train runs, chooses
+the thresholds on the dev runs, and reports the test runs. Two regressions: "evidence" from the ranking alone; "answer"
+from its log odds and what the packaged model answered, so it is to be fitted again when that model changes. Needs
+scikit-learn, which answering does not.
 """
 
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
-from llm.evidence.calibration import Regression, evidence_numbers
+from llm.backbone import load_backbone
+from llm.evidence.calibration import PATH, Regression
 from llm.evidence.embedding import Embedder
-from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
-from llm.evidence.ranking import Searcher
-
-# Questions of `False` files are asked of any policy or table alike: another context answers them as well, so that
-# leaving out their own context does not make them unanswerable.
-SOURCES = {
-    "squadshifts-new_wiki": True,
-    "squadshifts-reddit": True,
-    "squadshifts-amazon_reviews": True,
-    "fairytaleqa-train": True,
-    "friendsqa-dev": True,
-    "wtq-training": True,
-    "fetaqa-dev": True,
-    "tatqa-dev": True,
-    "policyqa-dev": False,
-}
-_CONTEXTS = 500  # of each file
-_TOP_K = 8
+from llm.evidence.observing import Observed, observe, observe_answers
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One example with its numbers."""
-
-    example: Example
-    split: str
-    numbers: dict[str, float]
-
-    @property
-    def holds_answer(self) -> bool:
-        return self.example.gold is not None
-
-
-def observe(folder: Path, questions: int, embedder: Embedder) -> Iterator[Observed]:
-    """`questions` examples of each file and split (dev and test: a third as many)."""
-    files = {name: read_contexts(folder / f"{name}.jsonl.gz", _CONTEXTS) for name in SOURCES}
-    for name, contexts in files.items():
-        print(f"{name}: {len(contexts)} contexts", file=sys.stderr, flush=True)
-        foreign = [ask for other in files if other != name for context in files[other] for ask, _ in context.questions]
-        yield from _observe_file(name, contexts, foreign, questions, embedder)
-
-
-def _observe_file(
-    name: str, contexts: Sequence[Context], foreign: Sequence[str], questions: int, embedder: Embedder
-) -> Iterator[Observed]:
-    indexes = embed_all([context.document for context in contexts], embedder)
-    for split, number in (("train", questions), ("dev", questions // 3), ("test", questions // 3)):
-        for example in examples(name, contexts, foreign, split, number, hard=SOURCES[name]):
-            searcher = Searcher([indexes[document.id] for document in example.haystack], embedder)
-            ranked = searcher.rank(example.question, _TOP_K)
-            yield Observed(example, split, evidence_numbers(example.question, ranked))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the question files")
+    parser.add_argument("--questions", type=int, default=240, help="train questions of each file; dev and test a third")
+    parser.add_argument(
+        "--answers", type=int, default=160, help="train and test questions that the model answers; dev half"
+    )
+    options = parser.parse_args()
+    backbone = load_backbone(None, cache_dir=user_cache_path("longleaf"), threads=1)
+    seen = list(observe(options.folder, options.questions, Embedder()))
+    evidence = fit(seen)
+    answered = list(observe_answers(seen, options.answers, evidence, backbone))
+    answer = fit(answered)
+    made_with = {
+        "command": f"python -m llm.evidence.fit QA_FOLDER --questions {options.questions} --answers {options.answers}",
+        "model": asdict(backbone.name),
+    }
+    shipped = {"made_with": made_with, "evidence": asdict(evidence), "answer": asdict(answer)}
+    PATH.write_text(json.dumps(shipped, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({"evidence": report(evidence, seen), "answer": report(answer, answered)}, indent=1))
 
 
-def fit(train: Sequence[Observed], dev: Sequence[Observed]) -> Regression:
+def fit(seen: Sequence[Observed]) -> Regression:
     """The regression of the train examples, with the threshold that balances best on the dev examples."""
+    train, dev = _of(seen, "train"), _of(seen, "dev")
     names = list(train[0].numbers)
     scaler = StandardScaler().fit(_matrix(train, names))
     model = LogisticRegression(C=0.3, max_iter=1000).fit(scaler.transform(_matrix(train, names)), _labels(train))
     weights = model.coef_[0] / scaler.scale_
     bias = float(model.intercept_[0] - (weights * scaler.mean_).sum())
-    shipped = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
-    open_ended = Regression(round(bias, 4), shipped, 0.5)
-    predicted = [open_ended.probability(item.numbers) for item in dev]
+    rounded = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True)}
+    regression = Regression(round(bias, 4), rounded, threshold=0.5)
+    predicted = [regression.probability(item.numbers) for item in dev]
     steps = [step / 100 for step in range(20, 81)]
     best = max(steps, key=lambda step: (round(balanced_accuracy(predicted, _labels(dev), step), 4), -abs(step - 0.5)))
-    return Regression(open_ended.bias, open_ended.weights, best)
+    return Regression(regression.bias, regression.weights, best)
 
 
 def balanced_accuracy(predicted: Sequence[float], labels: Sequence[bool], threshold: float) -> float:
@@ -91,35 +69,58 @@ def balanced_accuracy(predicted: Sequence[float], labels: Sequence[bool], thresh
     return float((said[held].mean() + (~said[~held]).mean()) / 2)
 
 
-def report(regression: Regression, test: Sequence[Observed]) -> dict[str, object]:
-    """What the regression is worth on examples that it never saw."""
+def report(regression: Regression, seen: Sequence[Observed]) -> dict[str, object]:
+    """What the regression is worth on the test examples, which neither fit nor threshold saw."""
+    test = _of(seen, "test")
     predicted = [regression.probability(item.numbers) for item in test]
-    kinds = {item.example.kind for item in test}
     right = [(value >= regression.threshold) == item.holds_answer for value, item in zip(predicted, test, strict=True)]
-    deciles = []
-    for low in range(10):
-        inside = [at for at, value in enumerate(predicted) if low / 10 <= value < low / 10 + 0.1 + (low == 9)]
-        if inside:
-            said = sum(predicted[at] for at in inside) / len(inside)
-            seen = sum(test[at].holds_answer for at in inside) / len(inside)
-            deciles.append({"predicted": round(said, 3), "observed": round(seen, 3), "questions": len(inside)})
+    groups = {
+        "kind": [item.example.kind for item in test],
+        "contexts": [str(len(item.example.haystack)) for item in test],
+        "source": [item.example.source for item in test],
+    }
     return {
-        "questions": len(test),
+        "train": len(_of(seen, "train")),
+        "test": len(test),
         "threshold": regression.threshold,
         "balanced_accuracy": round(balanced_accuracy(predicted, _labels(test), regression.threshold), 3),
-        "right_by_kind": {kind: _share(right, [item.example.kind == kind for item in test]) for kind in sorted(kinds)},
-        "reliability": deciles,
+        **{f"right_by_{name}": _shares(right, group) for name, group in groups.items()},
+        "reliability": _reliability(predicted, _labels(test)),
     }
 
 
-def _share(right: Sequence[bool], among: Sequence[bool]) -> float:
-    chosen = [value for value, inside in zip(right, among, strict=True) if inside]
-    return round(sum(chosen) / len(chosen), 3) if chosen else 0.0
+def _shares(right: Sequence[bool], groups: Sequence[str]) -> dict[str, str]:
+    """The share decided rightly in each group, and how many there were."""
+    found = {}
+    for group in sorted(set(groups)):
+        inside = [value for value, own in zip(right, groups, strict=True) if own == group]
+        found[group] = f"{sum(inside) / len(inside):.3f} of {len(inside)}"
+    return found
 
 
-def _matrix(items: Sequence[Observed], names: Sequence[str]) -> np.ndarray:
+def _reliability(predicted: Sequence[float], labels: Sequence[bool]) -> list[dict[str, float]]:
+    """For each tenth of the scale that was predicted: the mean prediction and the share that held an answer."""
+    rows = []
+    for tenth in range(10):
+        inside = [at for at, value in enumerate(predicted) if min(int(value * 10), 9) == tenth]
+        if inside:
+            said = sum(predicted[at] for at in inside) / len(inside)
+            held = sum(labels[at] for at in inside) / len(inside)
+            rows.append({"predicted": round(said, 3), "observed": round(held, 3), "questions": len(inside)})
+    return rows
+
+
+def _of(seen: Sequence[Observed], split: str) -> list[Observed]:
+    return [item for item in seen if item.split == split]
+
+
+def _matrix(items: Sequence[Observed], names: Sequence[str]) -> NDArray[np.float64]:
     return np.array([[item.numbers[name] for name in names] for item in items])
 
 
 def _labels(items: Sequence[Observed]) -> list[bool]:
     return [item.holds_answer for item in items]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Examples with their numbers, for fitting and measuring the calibration: what the ranking says, what the model writes.
+
+Owns which files are used, how many contexts of each, and how the model is asked; `llm.evidence.fit` owns the fitting.
+"""
+
+import math
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llm.backbone import Backbone
+from llm.close_reading import Excerpt, compose
+from llm.evidence.calibration import Regression, answer_numbers, evidence_numbers
+from llm.evidence.embedding import Embedder
+from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
+from llm.evidence.ranking import Ranked, Searcher
+from llm.generation import Generated, generate
+from llm.reading import ReadingCache
+from llm.stream import TokenStream
+
+# False: questions that are asked of every policy alike; another context answers them too, so that leaving out their
+# own context does not make them unanswerable.
+SOURCES = {
+    "squadshifts-new_wiki": True,
+    "squadshifts-reddit": True,
+    "squadshifts-amazon_reviews": True,
+    "fairytaleqa-train": True,
+    "friendsqa-dev": True,
+    "wtq-training": True,
+    "fetaqa-dev": True,
+    "tatqa-dev": True,
+    "policyqa-dev": False,
+}
+_CONTEXTS = 200  # of each file
+_TOP_K = 8
+_CLOSE_TOKENS = 1600  # as in llm.asking: a longer haystack is read closely
+_ANSWER_TOKENS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One example with its numbers."""
+
+    example: Example
+    split: str
+    ranked: tuple[Ranked, ...]
+    numbers: dict[str, float]
+
+    @property
+    def holds_answer(self) -> bool:
+        return self.example.gold is not None
+
+
+def observe(folder: Path, questions: int, embedder: Embedder) -> Iterator[Observed]:
+    """`questions` train examples of each file in random order; for dev and test a third as many."""
+    files = {name: read_contexts(folder / f"{name}.jsonl.gz", _CONTEXTS) for name in SOURCES}
+    for name, contexts in files.items():
+        print(f"{name}: {len(contexts)} contexts", file=sys.stderr, flush=True)
+        foreign = [ask for other in files if other != name for context in files[other] for ask, _ in context.questions]
+        yield from _observe_file(name, contexts, foreign, questions, embedder)
+
+
+def _observe_file(
+    name: str, contexts: Sequence[Context], foreign: Sequence[str], questions: int, embedder: Embedder
+) -> Iterator[Observed]:
+    indexes = embed_all([context.document for context in contexts], embedder)
+    for split, number in (("train", questions), ("dev", questions // 3), ("test", questions // 3)):
+        for example in examples(name, contexts, foreign, split, number, hard=SOURCES[name]):
+            searcher = Searcher([indexes[document.id] for document in example.haystack], embedder)
+            ranked = tuple(searcher.rank(example.question, _TOP_K))
+            yield Observed(example, split, ranked, evidence_numbers(example.question, ranked))
+
+
+def observe_answers(
+    seen: Sequence[Observed], number: int, evidence: Regression, backbone: Backbone
+) -> Iterator[Observed]:
+    """The same with what the model answered, for `number` train and test examples, half as many of dev. Slow."""
+    for split in ("train", "dev", "test"):
+        inside = [item for item in seen if item.split == split]
+        chosen = random.Random(split).sample(inside, min(number // 2 if split == "dev" else number, len(inside)))
+        for at, item in enumerate(chosen):
+            written = _answer(item.example, item.ranked, backbone)
+            numbers = answer_numbers(item.example.question, item.ranked, written.text, written.mean_logprob)
+            yield Observed(item.example, split, item.ranked, {"evidence": evidence.log_odds(item.numbers), **numbers})
+            if at % 20 == 0:
+                print(f"{split}: {at} of {len(chosen)} answers", file=sys.stderr, flush=True)
+
+
+def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> Generated:
+    """What the model writes, over the haystack or over its best passages."""
+    prompt = backbone.prompt
+    tokens = TokenStream.of(example.haystack, prompt).token_ids
+    if len(tokens) > _CLOSE_TOKENS:
+        order = {document.id: at for at, document in enumerate(example.haystack)}
+        excerpts = [
+            Excerpt(
+                item.document, order[item.document.id], item.passage.page_index, item.passage.start, item.passage.end
+            )
+            for item in ranked
+        ]
+        tokens = compose(excerpts, prompt, _CLOSE_TOKENS).token_ids
+    written = Generated()
+    prompt_ids = prompt.prefix + tokens + prompt.suffix(example.question)
+    for _ in generate(backbone, ReadingCache(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
+        pass
+    assert not math.isnan(written.mean_logprob), "the model's probabilities are numbers"
+    return written

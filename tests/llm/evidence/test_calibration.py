@@ -1,0 +1,94 @@
+"""The decision whether the documents hold an answer: its numbers, the shipped coefficients, and what moves it."""
+
+import hashlib
+import math
+
+import pytest
+
+from ingest.document import Document, Kind, Page
+from llm.evidence.calibration import (
+    Regression,
+    answer_numbers,
+    evidence_numbers,
+    is_found,
+    probability_of_answer,
+    shipped,
+)  # fmt: skip
+from llm.evidence.embedding import Embedder
+from llm.evidence.examples import embed_all
+from llm.evidence.ranking import Ranked, Searcher
+
+LEASE = (
+    "This lease is made between Anna Berg and Tom Lee. The rent is due on the first day of each month. The rent is 950 "
+    "euros, and the deposit is two months' rent. Pets are not allowed in the flat. The tenant may end the lease with a "
+    "notice of three months. The landlord keeps the heating in repair."
+)
+DOCUMENT = Document(hashlib.sha256(LEASE.encode()).hexdigest(), "lease.txt", Kind.TEXT, pages=(Page(1, LEASE),))
+
+
+def ranked(embedder: object, question: str) -> list[Ranked]:
+    return Searcher(list(embed_all([DOCUMENT], embedder).values()), embedder).rank(question, 8)
+
+
+def test_a_regression_is_the_logistic_of_its_sum() -> None:
+    regression = Regression(bias=-1.0, weights={"a": 2.0, "b": -0.5}, threshold=0.4)
+    assert regression.probability({"a": 1.0, "b": 2.0, "unused": 9.0}) == 0.5
+    assert regression.probability({"a": 1.0, "b": 0.0}) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert regression.probability({"a": 1e9, "b": 0.0}) == pytest.approx(1.0)
+    assert regression.probability({"a": -1e9, "b": 0.0}) == pytest.approx(0.0)
+
+
+def test_shipped_coefficients_name_exactly_the_numbers(words) -> None:
+    evidence = ranked(words, "When is the rent due?")
+    assert set(shipped("evidence").weights) == set(evidence_numbers("When is the rent due?", evidence))
+    written = answer_numbers("When is the rent due?", evidence, "the first", -0.1)
+    assert set(shipped("answer").weights) == {"evidence", *written}
+    assert 0.2 <= shipped("answer").threshold <= 0.8
+
+
+def test_a_question_that_the_lease_answers_is_likelier_than_one_that_it_does_not(embedder: Embedder) -> None:
+    answered = ("When is the rent due?", "How much is the deposit?", "Are pets allowed?")
+    foreign = ("Who discovered penicillin?", "What does the engine weigh?", "Which team won the cup in 1998?")
+    for with_answer in (False, True):
+        chances = [
+            [
+                probability_of_answer(question, ranked(embedder, question), answer if with_answer else None, -0.3)
+                for question in group
+            ]
+            for group, answer in ((answered, "the first day of each month"), (foreign, "Alexander Fleming"))
+        ]
+        assert min(chances[0]) > max(chances[1])
+        assert [is_found(chance, with_answer=with_answer) for chance in chances[0] + chances[1]] == [True] * 3 + [
+            False
+        ] * 3
+
+
+def test_no_evidence_is_no_answer() -> None:
+    assert probability_of_answer("anything?", [], "words", 0.0) == 0.0
+    assert not is_found(0.0)
+
+
+def test_numbers_of_an_answer(words) -> None:
+    evidence = ranked(words, "What is the rent?")
+    numbers = answer_numbers("What is the rent?", evidence, "950 Euros", -0.25)
+    assert numbers["located"] == numbers["located_in_best"] == numbers["words_in_best"] == 1.0
+    assert numbers["refused"] == numbers["words_of_question"] == 0.0
+    assert numbers["logprob"] == -0.25
+    refusal = answer_numbers("What is the rent?", evidence, "Not found in the document.", -9.0)
+    assert refusal["refused"] == 1.0
+    assert refusal["located"] == 0.0
+    assert refusal["logprob"] == -5.0
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "kind"),
+    [
+        ("How many rooms are there?", "three", -1.0),
+        ("How many rooms are there?", "3 rooms", 1.0),
+        ("When does it end?", "in June 2020", 1.0),
+        ("When does it end?", "by notice", -1.0),
+        ("Why does it end?", "by notice", 0.0),
+    ],
+)
+def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: float) -> None:
+    assert answer_numbers(question, ranked(words, question), answer, 0.0)["answer_kind"] == kind
