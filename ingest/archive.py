@@ -26,6 +26,7 @@ from ingest.errors import PasswordRequired, SourceTooLarge, UnreadableSource, Un
 from ingest.options import MIB, Limits, ReadOptions
 from ingest.reader import OnProgress
 
+MAX_DEPTH = 100  # folders in a member's name
 PIECE_BYTES = 256 * 1024
 EXPANSION_FROM_BYTES = MIB  # smaller members may expand as they like
 MAX_HELD_BYTES = 64 * MIB  # that a tar header may ask to be held in memory
@@ -106,6 +107,8 @@ class _Unpacking:
         """Why a member's name is refused; otherwise its folder is made."""
         if member.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", member) or "\0" in member or not parts:
             return "its name leads outside the archive"
+        if len(parts) > MAX_DEPTH:
+            return f"it lies more than {MAX_DEPTH} folders deep"
         destination = self.target.joinpath(*parts)
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)

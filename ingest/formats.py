@@ -77,7 +77,7 @@ _CLAIMED = {".pdf": _PDF, **_OFFICE, **{found.suffix: found for _, _, found in _
 
 
 def detect(path: Path, name: str) -> Format:
-    """The format of a regular file. Raises UnsupportedSource or UnreadableSource where no reader would do."""
+    """The format of a regular file. Raises UnsupportedSource, UnreadableSource and OSError."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     suffix = PurePosixPath(name).suffix.lower()
@@ -97,7 +97,10 @@ def detect(path: Path, name: str) -> Format:
 
 def sniff(path: Path, name: str, on_progress: OnProgress) -> bytes:
     """The task that the door runs in the child: ARCHIVE, or DOCUMENT for what has a reader. Raises as `detect`."""
-    return ARCHIVE if detect(path, name).is_archive else DOCUMENT
+    try:
+        return ARCHIVE if detect(path, name).is_archive else DOCUMENT
+    except OSError as error:
+        raise UnreadableSource(f"{name} cannot be opened: {error.strerror}; check its permissions") from error
 
 
 def reader_of(found: Format) -> Reader:
@@ -128,6 +131,8 @@ def _by_magic(head: bytes, path: Path, name: str, suffix: str) -> Format | None:
         return _PDF if head.startswith(b"%PDF-") or not is_text(head) or suffix == ".pdf" else None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(path, name)
+    if head.startswith(b"{\\rtf"):
+        raise UnsupportedSource(f"{name} is a rich text file; save it as .docx or PDF")
     if head.startswith(_OLE):
         return _ole_format(name, suffix)
     if head.startswith(b"BM") and not is_text(head):

@@ -68,7 +68,7 @@ def open_source(
     """
     opening = _Opening(work_dir, options, read, count_tokens, on_progress, cancel or threading.Event())
     try:
-        return opening.open(source, name or shown(source.resolve().name))
+        return opening.open(source, name or shown(source.resolve().name or str(source)))
     except BaseException:
         opening.clean_up()
         raise

@@ -46,6 +46,8 @@ def by_folder_name(name: str) -> tuple[str, str] | None:
 def by_name(name: str) -> tuple[str, str] | None:
     """(what, why) for a file that its name leaves out, or None."""
     base = PurePosixPath(name).name.lower()
+    if base in _VERSION_CONTROL:
+        return VERSION_CONTROL_WHAT, "it points to version control's own records"
     if base in _LOCK_FILES:
         return "left out: lock file", "it was written by a package manager"
     if base in _CLUTTER:

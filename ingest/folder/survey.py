@@ -1,5 +1,7 @@
 """Walks a folder and says what will be read, what is left out, and why. Reads no more of a file than its head.
 
+Hidden files are read like others (a likely secret in one is reported with it).
+
 Guarantees: every file below the root is either listed, or covered by a problem; links are never followed; named pipes,
 sockets and devices are never opened; the names that people see are valid Unicode. Runs in the child process.
 """
@@ -20,6 +22,7 @@ from ingest.formats import detect
 from ingest.options import MIB, Limits
 from ingest.reader import OnProgress
 
+MAX_DEPTH = 100  # folders below the root
 MAX_NAMED = 20  # problems for one reason, before they are told by folder
 
 
@@ -94,6 +97,8 @@ class _Walk:
             path = below + entry.name
             if not entry.is_dir(follow_symlinks=False):
                 self.file(path, entry, ignored)
+            elif path.count("/") >= MAX_DEPTH:
+                self.leave_out_folder(path, "left out: too deep", f"it lies more than {MAX_DEPTH} folders deep")
             elif reason := leftout.by_folder_name(entry.name):
                 self.leave_out_folder(path, *reason)
             elif path + "/" in ignored:

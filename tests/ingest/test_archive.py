@@ -88,6 +88,12 @@ def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
     assert [each.why for each in unpack(tmp_path / "a.zip", tmp_path / "out").problems] == ["it is a link"]
 
 
+def test_very_deep_members_are_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"d/" * 2000 + "a.txt": b"1", "b.txt": b"2"})
+    assert unpack(path, tmp_path / "out").problems[0].why == "it lies more than 100 folders deep"
+    assert files_below(tmp_path / "out") == {"b.txt": b"2"}
+
+
 def test_permission_bits_are_not_taken_over(tmp_path: Path) -> None:
     program = zipfile.ZipInfo("run.sh")
     program.external_attr = (stat.S_IFREG | 0o4777) << 16

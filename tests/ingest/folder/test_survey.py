@@ -75,6 +75,19 @@ def test_the_git_folder_is_never_read_and_only_noted(tmp_path: Path) -> None:
     assert listed(tmp_path) == ["a.py"]
 
 
+def test_a_worktrees_git_file_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, {".git": "gitdir: /elsewhere", "a.py": "1"})
+    assert listed(tmp_path) == ["a.py"]
+    assert survey(tmp_path).problems[0].severity is Severity.NOTICE
+
+
+def test_very_deep_folders_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "1", "d/" * 100 + "in.py": "1", "d/" * 103 + "out.py": "1"})
+    assert listed(tmp_path) == ["a.py", "d/" * 100 + "in.py"]
+    (problem,) = survey(tmp_path).problems
+    assert (problem.what, problem.why) == ("left out: too deep", "it lies more than 100 folders deep (1 file)")
+
+
 def test_files_that_no_person_wrote_are_left_out_with_their_reason(tmp_path: Path) -> None:
     write(
         tmp_path,
