@@ -29,10 +29,11 @@ Row = dict[int, str]  # column index -> what the cell shows; empty cells are not
 def read_xlsx(file: SourceFile, options: ReadOptions, on_progress: OnProgress) -> tuple[Document, list[Problem]]:
     with warnings.catch_warnings(), ExitStack() as stack:
         warnings.simplefilter("ignore")  # openpyxl warns of parts that it does not keep; none hold text
-        values = stack.enter_context(closing(openpyxl.load_workbook(file.path, read_only=True, data_only=True)))
+        stream = stack.enter_context(file.path.open("rb"))  # of a path openpyxl would believe the suffix
+        values = stack.enter_context(closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)))
         formulas = None
         if _has_formulas(file):
-            formulas = stack.enter_context(closing(openpyxl.load_workbook(file.path, read_only=True)))
+            formulas = stack.enter_context(closing(openpyxl.load_workbook(stream, read_only=True)))
         pages, problems = _read_sheets(values, formulas, file.name, options, on_progress)
         metadata = core_metadata(values.properties, author="creator")
     document = Document(
