@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import docx
+import openpyxl
+import pptx
 import pymupdf
 import pytest
 from PIL import Image
@@ -98,6 +101,8 @@ def test_a_lone_file_is_its_leaf(tmp_path: Path, door: Callable[..., Opened]) ->
         ("a.pdf", pdf_bytes("Hello there"), Kind.PDF),
         ("a.png", png_bytes(), Kind.IMAGE),
         ("a.txt", b"Hello there\n", Kind.TEXT),
+        ("stored", pdf_bytes("Hello there"), Kind.PDF),
+        ("stored", png_bytes(), Kind.IMAGE),
         ("README", b"Hello there\n", Kind.TEXT),
         ("a.md", b"# Hello there\n", Kind.TEXT),
         ("a.strange", b"Hello there\n", Kind.TEXT),
@@ -116,6 +121,35 @@ def test_formats_are_known_by_their_content(
     assert document.kind is kind
     if kind in (Kind.PDF, Kind.TEXT):
         assert "Hello there" in text_of(document)
+
+
+def office_bytes(kind: str) -> bytes:
+    out = io.BytesIO()
+    if kind == "docx":
+        word = docx.Document()
+        word.add_paragraph("Hello there")
+        word.save(out)
+    elif kind == "pptx":
+        slides = pptx.Presentation()
+        slides.slides.add_slide(slides.slide_layouts[5]).shapes.title.text = "Hello there"
+        slides.save(out)
+    elif kind == "xlsx":
+        book = openpyxl.Workbook()
+        book.active["A1"] = "Hello there"
+        book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx"])
+@pytest.mark.parametrize("name", ["stored", "a.zip"])
+def test_office_files_are_known_without_their_suffix(
+    tmp_path: Path, door: Callable[..., Opened], kind: str, name: str
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(office_bytes(kind))
+    document = door(source, name="stored").document
+    assert document.kind is Kind.OFFICE
+    assert "Hello there" in text_of(document)
 
 
 @pytest.mark.parametrize(
