@@ -174,14 +174,19 @@ class Asking:
 
     def _answer(self, written: Generated, ranked: Sequence[Ranked], close: CloseReading | None) -> Answer:
         probability = probability_of_answer(self._question, ranked, written.text, written.mean_logprob)
+        found = is_found(probability) or written.stopped
+        citations = _citations(ranked, written.text) if found else ()
         text = written.text.strip()
-        refused = not text or text.startswith(NOT_FOUND.rstrip("."))
-        found = (is_found(probability) and not refused) or written.stopped
+        if found and not written.stopped and (not text or text.startswith(NOT_FOUND.rstrip("."))):
+            text = (
+                citations[0].quote if citations else ""
+            )  # the evidence is strong though the model saw no answer in it
+            found = bool(text)
         return Answer(
             question=self._question,
             answer=text if found else NOTHING_FOUND,
             found=found,
-            citations=_citations(ranked, text) if found else (),
+            citations=citations,
             coverage=self._coverage(close),
             timing=self._cost.timing(),
             model=self._backbone.name,

@@ -6,7 +6,6 @@ asked for it by name.
 """
 
 import hashlib
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,13 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from llm.answer import ModelName
 from llm.attention import ATTENTION, register_attention
 from llm.errors import ModelNotFound
+from llm.leafmoe import load_leafmoe
+from llm.leafmoe import register as register_leafmoe
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
 from llm.prompt import Prompt
 
-_log = logging.getLogger(__name__)
+LEAFMOE_NAME = "leafmoe-135m"
+LEAFMOE_WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "leafmoe-135m.safetensors"
 _DEFAULT_CONTEXT_TOKENS = 4096  # for the rare config that does not say
 
 
@@ -78,31 +80,56 @@ def load_backbone(
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
     register_attention()
+    register_leafmoe()
     chosen_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     chosen_dtype = _dtype_of(dtype, chosen_device)
-    packaged = name in (None, PACKAGED_NAME)
-    where = str(prepare(cache_dir, on_progress)) if packaged else str(name)
-    try:
-        config = AutoConfig.from_pretrained(where, local_files_only=packaged)
-        _refuse_unsupported(where, config)
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=packaged)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=chosen_dtype, local_files_only=packaged)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelNotFound(
-            f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "
-            f"a hub name, or nothing for the packaged model {PACKAGED_NAME}"
-        ) from error
+    if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
+        loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
+    else:
+        loaded = _load_checkpoint(str(name), chosen_dtype)
+    model, tokenizer, model_name = loaded
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(ATTENTION)
-    revision = sha256_of(Path(where) / "model.safetensors")[:16] if packaged else _revision(where, config)
     return Backbone(
         _placed(model, chosen_device),
         tokenizer,
         Prompt(tokenizer),
-        ModelName(PACKAGED_NAME if packaged else str(name), revision),
-        _context_tokens(config),
+        model_name,
+        _context_tokens(model.config),
         _stop_ids(model, tokenizer),
     )
+
+
+def default_model() -> str:
+    """LeafMoE, or its bare base where the trained weights are not in the checkout."""
+    return LEAFMOE_NAME if LEAFMOE_WEIGHTS.is_file() else PACKAGED_NAME
+
+
+_Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase, ModelName]
+
+
+def _load_packaged(name: str, base: Path, dtype: torch.dtype) -> _Loaded:
+    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    base_revision = sha256_of(base / "model.safetensors")[:16]
+    if name == PACKAGED_NAME:
+        bare = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, local_files_only=True)
+        return bare, tokenizer, ModelName(name, base_revision)
+    mixture = load_leafmoe(base, LEAFMOE_WEIGHTS, dtype=dtype)
+    return mixture, tokenizer, ModelName(name, f"{base_revision}+{sha256_of(LEAFMOE_WEIGHTS)[:16]}")
+
+
+def _load_checkpoint(where: str, dtype: torch.dtype) -> _Loaded:
+    try:
+        config = AutoConfig.from_pretrained(where)
+        _refuse_unsupported(where, config)
+        tokenizer = AutoTokenizer.from_pretrained(where)
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelNotFound(
+            f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "
+            f"a hub name, {LEAFMOE_NAME} or {PACKAGED_NAME}, or nothing for the packaged model"
+        ) from error
+    return model, tokenizer, ModelName(where, _revision(where, config))
 
 
 def count_free_cores() -> int:
