@@ -1,0 +1,121 @@
+"""The page in headless Chromium: a document in, a question, the answer, the cited line; and nothing from elsewhere."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import uvicorn
+
+from app.settings import Settings
+from app.web.host.serving import address_of, bind, web_app
+from app.web.library import Services
+from app.web.page import build
+
+pytestmark = pytest.mark.slow
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+HOSTILE = "<img src=x onerror=document.title='HACKED'>.txt"
+
+
+@pytest.fixture
+def address(services: Services, settings: Settings) -> Iterator[str]:
+    with bind(Settings(data_dir=settings.data_dir, port=0)) as listening:
+        app = web_app(build(services), services, "127.0.0.1")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield address_of(listening)
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (requirements-dev.txt)")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium or chromedriver is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1440,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def until(what: str, condition: Callable[[], Any], within_s: float = 60) -> Any:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited {within_s} s for {what}")
+
+
+def requests_elsewhere(browser: Any, address: str) -> set[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = {
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    }
+    return {url for url in urls if url.startswith(("http", "ws")) and not url.startswith(address)}
+
+
+def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: SimpleNamespace, tmp_path: Path) -> None:
+    hostile = tmp_path / HOSTILE
+    hostile.write_text("<script>document.title='HACKED'</script>\nThe lease begins in {{March}} ${1+1}.\n")
+
+    def all_of(css: str) -> list[Any]:
+        return list(browser.find_elements("css selector", css))
+
+    browser.get(address)
+    until("the empty state", lambda: all_of(".ll-welcome h1"))
+    all_of("input[data-files=files]")[0].send_keys(f"{hostile}\n{texts.notes}")
+    until("both documents", lambda: len(all_of(".ll-doc-chosen")) == 2)
+    assert HOSTILE in [row.text for row in all_of(".ll-doc-name")]
+
+    all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
+    citation = until("the citation", lambda: all_of(".ll-citation"))[0]
+    assert f"{HOSTILE}, line 2" in citation.text
+    until("the cited line", lambda: all_of(".ll-line-chosen"))
+    assert all_of(".ll-line-chosen")[0].text == "The lease begins in {{March}} ${1+1}."
+    assert "Read 2 of 2 pages" in all_of(".ll-coverage")[0].text
+
+    browser.refresh()
+    earlier = until("the question asked before", lambda: all_of("[data-act=choose-all]"))
+    earlier[0].click()
+    until("the earlier question", lambda: all_of("[data-act=earlier]"))[0].click()
+    until("its answer", lambda: all_of(".ll-citation"))
+
+    position = [row.text for row in all_of(".ll-doc-name")].index(HOSTILE)
+    all_of("[data-act=delete]")[position].click()
+    until("the question whether to delete", lambda: all_of("[data-act=delete-yes]"))[0].click()
+    until("the receipt", lambda: all_of(".ll-receipt"))
+    until("the answer's end", lambda: not all_of(".ll-citation"))
+    assert browser.title == "Longleaf"
+    assert requests_elsewhere(browser, address) == set()
+    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert severe == []
+
+
+def test_the_page_fits_a_phone(browser: Any, address: str) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(address)
+    until("the empty state", lambda: browser.find_elements("css selector", ".ll-welcome h1"))
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    small = browser.execute_script(
+        "return [...document.querySelectorAll('.ll-button, .ll-starter, #ll-send')]"
+        ".filter(e => e.offsetHeight && e.offsetHeight < 30).map(e => e.textContent)"
+    )
+    assert small == []

@@ -1,0 +1,102 @@
+"""What an answer says about itself: marks, evidence, coverage, cost; and that nothing in it can run."""
+
+from dataclasses import replace
+
+from app.web.render import answer as fragments
+from app.web.render.basics import duration, escape, size
+from llm.answer import Answer, Citation, Coverage, LeftOut, ReadingProgress
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'</q>"
+
+
+def test_a_mark_becomes_a_button_and_the_rest_of_the_text_stays(answer: Answer) -> None:
+    shown = fragments.answered(answer)
+    assert 'It is 900 crowns <button type="button" class="ll-mark" data-act="cite" data-arg="0"' in shown
+    assert "[1]" not in shown
+
+
+def test_a_mark_without_a_citation_stays_text_and_a_citation_without_a_mark_is_named(answer: Answer) -> None:
+    shown = fragments.answered(replace(answer, answer="As in [2] and a[0]."))
+    assert "As in [2] and a[0]. <button" in shown
+    assert shown.count('class="ll-mark"') == 1
+
+
+def test_verified_and_unverified_are_told_apart_in_words(answer: Answer, cite: Citation) -> None:
+    shown = fragments.answered(replace(answer, citations=(cite, replace(cite, verified=False))))
+    assert shown.count("quote checked") == 1
+    assert shown.count("quote not confirmed") == 1
+    assert shown.count("ll-citation-unverified") == 1
+
+
+def test_cost_is_one_line(answer: Answer) -> None:
+    assert fragments.timing_line(answer.timing, "LeafMoE-135M") == (
+        '<p class="ll-meta ll-timing">38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, '
+        "12.4 tokens/s; LeafMoE-135M.</p>"
+    )
+
+
+def test_whole_reading_is_said_plainly() -> None:
+    assert fragments.coverage_line(Coverage(1, 12, 12, 900, 900)) == (
+        '<p class="ll-coverage">Read 12 of 12 pages, all 900 tokens.</p>'
+    )
+
+
+def test_partial_reading_is_said_as_plainly_with_what_was_left_out() -> None:
+    shown = fragments.coverage_line(Coverage(1, 300, 4, 90_000, 900, (LeftOut("<b>.pdf", 7, "too long & wide"),)))
+    assert "Only the best passages were shown to the model: 900 of 90,000 tokens, from 4 of 300 pages." in shown
+    assert "1 thing left out" in shown
+    assert "<bdi>&lt;b&gt;.pdf</bdi>, page 7: too long &amp; wide" in shown
+
+
+def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
+    shown = fragments.answered(replace(answer, found=False, answer="The lease does not say."))
+    assert "Not found in the document" in shown
+    assert "The lease does not say." in shown
+    assert "The nearest passages" in shown
+    assert "Read 12 of 12 pages" in shown
+    assert "ll-error" not in shown
+
+
+def test_nothing_of_a_document_or_a_model_runs(answer: Answer, cite: Citation) -> None:
+    hostile = replace(cite, source=HOSTILE, quote=HOSTILE)
+    every = replace(answer, question=HOSTILE, answer=HOSTILE, citations=(hostile,))
+    fragments_made = (
+        fragments.answered(every),
+        fragments.answered(replace(every, found=False)),
+        fragments.in_progress(HOSTILE, HOSTILE, None, HOSTILE, 1),
+        fragments.failed(HOSTILE, HOSTILE, HOSTILE),
+        fragments.earlier([every], None),
+        fragments.scope([HOSTILE]),
+        fragments.scope([HOSTILE, HOSTILE]),
+        fragments.suggestions([HOSTILE]),
+        fragments.welcome([(HOSTILE, "PDF", HOSTILE)]),
+    )
+    for shown in fragments_made:
+        assert "<img" not in shown
+        assert "&lt;img src=x onerror=alert(1)&gt;&quot;&#x27;&lt;/q&gt;" in shown
+
+
+def test_a_name_cannot_turn_the_reading_direction_around() -> None:
+    assert escape("invoice\u202efdp.exe\x00") == "invoice\ufffdfdp.exe\ufffd"
+
+
+def test_progress_has_rate_time_left_and_reuse() -> None:
+    reading = ReadingProgress("read", 2048, 8120, "tokens", 310.4, 19.6, 512)
+    shown = fragments.in_progress("Q", "", reading, "", 0)
+    assert "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left · 512 were read earlier" in shown
+    assert 'aria-valuenow="25"' in shown
+
+
+def test_earlier_answers_are_newest_first_without_the_shown_one(answer: Answer) -> None:
+    answers = [replace(answer, question=f"Q{number}") for number in range(3)]
+    shown = fragments.earlier(answers, answers[1])
+    assert "Q1" not in shown
+    assert shown.index("Q2") < shown.index("Q0")
+    assert 'data-arg="2"' in shown
+
+
+def test_durations_and_sizes_read_like_speech() -> None:
+    assert [duration(seconds) for seconds in (0.84, 9.96, 95, 7260)] == ["0.8 s", "10 s", "1 min 35 s", "2 h 1 min"]
+    assert [size(num) for num in (0, 999, 2048, 52_428_800, 3 * 1024**3)] == [
+        "0 bytes", "999 bytes", "2.0 kB", "50 MB", "3.0 GB",
+    ]  # fmt: skip
