@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.errors import BadRequest, sentence_of
+from app.pace import pace
 from app.service import Longleaf
 from ingest.document import Problem
 from ingest.options import ReadOptions
@@ -172,6 +173,5 @@ class _ParseProgress:
         done, total = (
             (progress.files_done, progress.files_total) if many else (progress.pages_done, progress.pages_total)
         )
-        rate = done / max(time.monotonic() - self._started, 1e-3)
-        eta_s = (total - done) / rate if done else None
+        rate, eta_s = pace(done, total, time.monotonic() - self._started)
         self._update(done=done, total=total, unit="files" if many else "pages", rate_per_s=rate, eta_s=eta_s)

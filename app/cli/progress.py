@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.pace import pace
 from llm.answer import ReadingProgress
 
 if TYPE_CHECKING:
@@ -68,10 +69,9 @@ class Progress:
         if elapsed_s < QUIET_S or not total:
             return
         if rate_per_s is None:
-            rate_per_s = done / elapsed_s
-            eta_s = (total - done) / rate_per_s if done else None
-        rate = f", {rate_per_s:,.{0 if rate_per_s >= 10 else 1}f} a second" if done else ""
-        left = f", {duration(eta_s)} left" if done and eta_s is not None else ""
+            rate_per_s, eta_s = pace(done, total, elapsed_s)
+        rate = f", {rate_per_s:,.{0 if rate_per_s >= 10 else 1}f} a second" if rate_per_s else ""
+        left = f", {duration(eta_s)} left" if eta_s is not None else ""
         figures = f"{done:,} of {total:,} {unit}{rate}{left}"
         if sys.stderr.isatty():
             self._move_bar(label, done, total, figures)

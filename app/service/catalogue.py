@@ -251,7 +251,7 @@ class Catalogue:
         with self.transaction() as rows:
             rows.executemany("DELETE FROM removals WHERE document_id = ?", [(each,) for each in document_ids])
         with self._lock:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self._connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

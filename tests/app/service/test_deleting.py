@@ -33,6 +33,7 @@ def test_a_deleted_document_leaves_no_trace(longleaf: Longleaf, texts: SimpleNam
     assert receipt.parsed_bytes > 0
     assert longleaf.entries() == []
     assert set(files_below(settings.data_dir)) <= empty | {"reading.lock"}
+    assert longleaf._library.catalogue.rows("PRAGMA freelist_count") == [(0,)]
     assert not traces(settings.data_dir, b"Xylophone")
     assert not traces(settings.data_dir, b"notes.txt")
     assert not traces(settings.data_dir, entry.id.encode())
