@@ -1,9 +1,10 @@
 """Quoting: which sentences of the ranked passages carry an answer, as exact ranges of their pages, best first.
 
-A quote is one unit (sentence, line, row), or a short unit that ends no sentence with its neighbour, since a label and
-its value often stand on two lines. Nothing is ever changed in it: `page.text[quote.start:quote.end]` is the quote.
+A quote is one unit (sentence, line, row), or a short unit without a number and the one behind it, since a label and its
+value often stand on two lines. Nothing is ever changed in it: `page.text[quote.start:quote.end]` is the quote.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -70,7 +71,7 @@ def _ranges(item: Ranked) -> Iterator[tuple[int, int, bool]]:
     units = item.passage.units
     for index, (start, end) in enumerate(units):
         yield start, end, False
-        is_label = end - start < _SHORT_CHARS and text[end - 1] not in ".!?。！？"
+        is_label = end - start < _SHORT_CHARS and not re.search(r"\d|[.!?。！？]$", text[start:end])
         if is_label and index + 1 < len(units) and units[index + 1][1] - start < 3 * _SHORT_CHARS:
             yield start, units[index + 1][1], True
 

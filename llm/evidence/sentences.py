@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ingest.document import Box, Kind, Page, Role
 
-MAX_CHARS = 400  # a longer sentence is cut at a semicolon or colon, or else at a space
+MAX_CHARS = 400  # a longer sentence is cut at a semicolon or colon, else at a comma, else at a space
 
 _WRAP_CHARS = 45  # pages whose full lines are shorter than this are forms and receipts: every line is a unit
 _FULL_LINE = 0.7  # a line shorter than this share of a full one ends its paragraph
@@ -31,7 +31,8 @@ _NUMBERED = re.compile(  # an abbreviation where a number follows
     re.IGNORECASE,
 )
 _ENUMERATOR = re.compile(r"\(?(?:\d{1,3}(?:\.\d+)*|[a-zA-Z]|[ivxIVX]{1,5})[.)]+$")
-_CLAUSE_END = re.compile(r"[;:](?=\s)")
+_SHORTEST_REST = 80  # no piece of a long sentence is shorter
+_CUTS = tuple(re.compile(pattern) for pattern in (r"[;:](?=\s)", r",(?=\s)", r"(?<=\S)(?=\s)"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +188,20 @@ def _goes_on(text: str, low: int, end: int, after: int) -> bool:
 def _split_long(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     low = start
     while stop - low > MAX_CHARS:
-        clauses = [match.end() for match in _CLAUSE_END.finditer(text, low + MAX_CHARS // 4, low + MAX_CHARS)]
-        cut = (
-            clauses[-1]
-            if clauses
-            else max(text.rfind(" ", low, low + MAX_CHARS), text.rfind("\n", low, low + MAX_CHARS))
-        )
-        cut = cut if cut > low else low + MAX_CHARS
+        cut = _cut_before(text, low, min(low + MAX_CHARS, stop - _SHORTEST_REST))
         yield low, cut
         low = _skip_spaces(text, cut)
     if low < stop:
         yield low, stop
+
+
+def _cut_before(text: str, low: int, limit: int) -> int:
+    """The last place where a clause ends, else where a comma or a word does, in the later part of [low, limit)."""
+    for pattern in _CUTS:
+        places = [match.end() for match in pattern.finditer(text, low + MAX_CHARS // 3, limit)]
+        if places:
+            return places[-1]
+    return limit
 
 
 def _skip_spaces(text: str, position: int) -> int:

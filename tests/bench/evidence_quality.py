@@ -18,9 +18,10 @@ from ingest.document import Document
 from llm.evidence.calibration import shipped
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, embed_all, read_contexts
-from llm.evidence.fit import observe, report
+from llm.evidence.fit import report
 from llm.evidence.index import EvidenceIndex, piece_texts
 from llm.evidence.locating import find, normal_answer
+from llm.evidence.observing import observe
 from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Ranked, Searcher
 
@@ -53,7 +54,7 @@ def main() -> None:
     }
     if options.calibration_questions:
         seen = list(observe(options.qa, options.calibration_questions, embedder))
-        measured["calibration"] = report(shipped("evidence"), [item for item in seen if item.split == "test"])
+        measured["calibration"] = report(shipped("evidence"), seen)
     print(json.dumps(measured, indent=1))
 
 
@@ -64,15 +65,15 @@ def _contexts(folder: Path, number: int) -> list[Context]:
 
 def _embed(contexts: Sequence[Context], embedder: Embedder) -> tuple[dict[str, EvidenceIndex], dict[str, float]]:
     embedder.embed(["load the model first"])
-    started = time.perf_counter()
+    started = time.process_time()
     indexes = embed_all([context.document for context in contexts], embedder)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     pieces = sum(len(index.pieces) for index in indexes.values())
     chars = sum(len(text) for context in contexts for text in piece_texts(context.document))
     return indexes, {
         "pieces": pieces,
-        "pieces_per_s": round(pieces / seconds, 1),
-        "chars_per_s": round(chars / seconds),
+        "pieces_per_cpu_s": round(pieces / seconds, 1),
+        "chars_per_cpu_s": round(chars / seconds),
     }
 
 
@@ -91,23 +92,20 @@ def _haystack(
     """Recall of the gold context among the first 5 and 20, for the ranking and for both of its parts alone."""
     asked = _asked(contexts, number, size)
     ranks: dict[str, list[int]] = {"bm25": [], "minilm_best_sentence": [], "ranking": []}
-    rank_s, make_s = [], []
+    rank_s, make_s = [], []  # of processor time: other work on the machine does not count
     for start in range(0, len(asked), _POOL_QUESTIONS):
         group = asked[start : start + _POOL_QUESTIONS]
-        started = time.perf_counter()
+        started = time.process_time()
         searcher = Searcher([indexes[name] for name in _pool(contexts, group, size)], embedder)
-        make_s.append(time.perf_counter() - started)
+        make_s.append(time.process_time() - started)
         for question, _, gold in group:
-            started = time.perf_counter()
+            started = time.process_time()
             searcher.rank(question, 20)
-            rank_s.append(time.perf_counter() - started)
-            everything = searcher.rank(question, 10**6)
-            for name, key in (
-                ("bm25", lambda item: -item.lexical),
-                ("minilm_best_sentence", lambda item: -item.cosine),
-                ("ranking", lambda item: -item.score),
-            ):
-                ranks[name].append(_rank_of(gold, sorted(everything, key=key)))
+            rank_s.append(time.process_time() - started)
+            everything = searcher.rank(question, size * 100)
+            ranks["bm25"].append(_rank_of(gold, sorted(everything, key=lambda item: -item.lexical)))
+            ranks["minilm_best_sentence"].append(_rank_of(gold, sorted(everything, key=lambda item: -item.cosine)))
+            ranks["ranking"].append(_rank_of(gold, searcher.rank(question, 40)))
     recall = {
         name: {f"recall@{top}": round(sum(rank < top for rank in found) / len(found), 3) for top in (1, 5, 20)}
         for name, found in ranks.items()
@@ -117,9 +115,9 @@ def _haystack(
         "contexts": size,
         "questions": len(asked),
         **recall,
-        "rank_s_median": round(rank_s[len(rank_s) // 2], 4),
-        "rank_s_worst": round(rank_s[-1], 4),
-        "searcher_s": round(min(make_s), 3),
+        "rank_cpu_s_median": round(rank_s[len(rank_s) // 2], 4),
+        "rank_cpu_s_worst": round(rank_s[-1], 4),
+        "searcher_cpu_s": round(min(make_s), 3),
     }
 
 
@@ -132,8 +130,8 @@ def _pool(contexts: Sequence[Context], group: Sequence[Asked], size: int) -> lis
 
 
 def _rank_of(gold: str, ranked: Sequence[Ranked]) -> int:
-    """The place of the gold context among the contexts, each counted once."""
-    order = list(dict.fromkeys(item.document.id for item in ranked))
+    """The place of the gold context among the contexts of the passages; behind them all where it has none."""
+    order = [*dict.fromkeys(item.document.id for item in ranked), gold]
     return order.index(gold)
 
 

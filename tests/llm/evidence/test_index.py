@@ -78,7 +78,7 @@ def test_other_embedder_text_or_format_is_refused_with_names(tmp_path: Path, wor
     with pytest.raises(SnapshotRefused, match="made with text_sha256"):
         store.load(other_text)
     monkeypatch.setattr(index_module, "FORMAT", 999)
-    with pytest.raises(SnapshotRefused, match=r"long.txt was made with format 1; needed is format 999"):
+    with pytest.raises(SnapshotRefused, match=r"long.txt was made with format 2; needed is format 999"):
         store.load(DOCUMENT)
     monkeypatch.undo()
     words.identity = "better words"

@@ -80,6 +80,13 @@ def test_code_is_cut_by_lines() -> None:
     assert texts(Page(1, "def f():\n    return 1. + 2\n\n}\n"), Kind.CODE) == ["def f():", "return 1. + 2", "}"]
 
 
+def test_a_long_sentence_is_cut_where_a_clause_ends_and_leaves_no_crumb() -> None:
+    clause = "the Recipient shall keep every part of the Information secret and safe from others"
+    text = f"{clause}, {clause}; {clause}, {clause}, {clause} (the “Duty”)."
+    assert texts(Page(1, text)) == [f"{clause}, {clause};", f"{clause}, {clause}, {clause} (the “Duty”)."]
+    assert [len(piece) >= 80 for piece in texts(Page(1, "word " * 97 + "end."))] == [True, True]
+
+
 @given(st.text(alphabet=st.sampled_from('ab Z.;:!?\n\t-1("。é'), max_size=1500))
 def test_units_are_trimmed_ordered_ranges_and_lose_no_word(text: str) -> None:
     units = sentences(Page(1, text))
