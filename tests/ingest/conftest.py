@@ -1,11 +1,13 @@
 """What several rooms of ingest's tests need."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from ingest import Opened, open_source
 from ingest.sandbox import shared
 
 TASKS = """
@@ -48,3 +50,13 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     yield sandbox_tasks
     sys.path.remove(str(folder))
     del sys.modules["sandbox_tasks"]
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Callable[..., Opened]:
+    """`open_source` with a work folder of the test's own."""
+
+    def opened(source: Path, **options: object) -> Opened:
+        return open_source(source, work_dir=tmp_path / "work", **options)  # type: ignore[arg-type]
+
+    return opened
