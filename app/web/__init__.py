@@ -15,9 +15,9 @@ from app.settings import Settings
 from app.web.host.guard import is_loopback
 from app.web.host.serving import address_of, bind, run, warning_for, web_app
 from app.web.host.uploads import Uploads
-from app.web.library import Services
 from app.web.page import build
 from app.web.samples import load_samples
+from app.web.services import Services
 
 
 def build_page(longleaf: Longleaf, jobs: Jobs) -> gr.Blocks:

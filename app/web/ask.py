@@ -13,6 +13,7 @@ import gradio as gr
 from app.errors import LongleafAppError, sentence_of
 from app.service import Longleaf
 from app.web.asking import FAULT, Progress, Questions
+from app.web.events import act_of, arg_of, position
 from app.web.render import answer as fragments
 from app.web.samples import Sample, questions_for
 from app.web.state import Ask, PageState, View
@@ -87,7 +88,7 @@ class AskPanel:
         return gr.skip() if running else Ask((question or "")[:MAX_QUESTION], ask.nonce + 1)
 
     def put_suggested(self, event: gr.EventData, ask: Ask, running: str | None) -> Any:
-        return self.put(str(event._data.get("arg", "")), ask, running)
+        return self.put(arg_of(event), ask, running)
 
     def answer_it(self, ask: Ask, chosen: tuple[str, ...] | None) -> Iterator[tuple[Any, ...]]:
         """Streams what the question comes to, until it is over."""
@@ -131,7 +132,7 @@ class AskPanel:
         """A click on [2] or on the second citation."""
         citations = shown.citations if shown is not None else ()
         at = position(event, len(citations))
-        return gr.skip() if at is None or event._data.get("act") != "cite" else View.of(citations, at)
+        return gr.skip() if at is None or act_of(event) != "cite" else View.of(citations, at)
 
     def show_earlier(self, event: gr.EventData, chosen: tuple[str, ...] | None, running: str | None) -> tuple[Any, ...]:
         answers = self._longleaf.answers(chosen or ()) if not running else []
@@ -153,12 +154,6 @@ class AskPanel:
             log.info("an answer is not shown any more: %s", sentence_of(error))
             return False
         return True
-
-
-def position(event: gr.EventData, length: int) -> int | None:
-    """The array position that a click names; None when it names none that exists."""
-    text = str(event._data.get("arg", ""))
-    return int(text) if text.isdecimal() and len(text) < 10 and int(text) < length else None
 
 
 _KEEP: Any = object()

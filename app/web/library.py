@@ -1,42 +1,27 @@
-"""The library panel: adding sources, watching them being read, choosing, opening and deleting documents.
+"""The library panel: what is being read, and choosing, opening and deleting documents.
 
 Owns its components and their events. What other panels need to know goes through the page's states: `chosen` (the
 documents a question goes to), `view` (what the viewer shows) and `ask` (a question to put now).
 """
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from app.errors import BadRequest, LongleafAppError, sentence_of
-from app.jobs import Jobs, JobStatus
-from app.service import Entry, Longleaf
-from app.web.host.uploads import Uploads
+from app.errors import BadRequest, LongleafAppError
+from app.jobs import JobStatus
+from app.service import Entry
+from app.web.adding import BUSY_S, IDLE_S
+from app.web.events import act_of, arg_of, is_checked, sentence
 from app.web.render import library as fragments
-from app.web.samples import Sample
+from app.web.render.answer import failed
+from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, Starter, View
 from app.web.theme import fragment
-from ingest.options import PageRange, ReadOptions
 
-log = logging.getLogger(__name__)
-BUSY_S, IDLE_S = 1.0, 5.0  # how often the page looks for news
-FAULT = "Longleaf failed at this; its log says more."
 Choice = tuple[str, ...] | None  # None: nothing was chosen yet, neither by a person nor by us
-
-
-@dataclass(frozen=True)
-class Services:
-    """What the panels work with. `paths_allowed`: a path on this computer's disk may be typed."""
-
-    longleaf: Longleaf
-    jobs: Jobs
-    uploads: Uploads
-    samples: tuple[Sample, ...]
-    paths_allowed: bool
 
 
 class LibraryPanel:
@@ -44,37 +29,19 @@ class LibraryPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')
-        self.drop = fragment("ll-drop", fragments.drop_zone())
         self.notice = fragment("ll-notice")
         self.jobs = fragment("ll-jobs")
         self.documents = fragment("ll-documents")
         self.sample_links = fragment("ll-sample-links")
-        with gr.Accordion("Options for what is added", open=False, elem_id="ll-options"):
-            self.pages = gr.Textbox(label="Pages", placeholder="all, or 3-7,12", max_lines=1)
-            self.password = gr.Textbox(
-                label="Password", type="password", placeholder="of an encrypted file", max_lines=1
-            )
-            self.ocr = gr.Checkbox(True, label="Recognise text on scans and pictures")
-            with gr.Group(visible=services.paths_allowed):
-                self.path = gr.Textbox(label="Path on this computer", placeholder="/home/you/papers", max_lines=1)
-                self.add_path = gr.Button("Add this path", size="sm", elem_id="ll-add-path")
         self.timer = gr.Timer(BUSY_S)
 
-    def wire(self, page: gr.Blocks, state: PageState, welcome: gr.HTML) -> None:
-        news = [self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer]
+    def wire(self, page: gr.Blocks, state: PageState, answer: gr.HTML) -> None:
+        """`answer` says why a sample's question was not asked."""
+        news = [self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer, answer]
         seen = [state.chosen, state.shelf, state.ask]
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         page.load(self.refresh, seen, news, **hidden)
         self.timer.tick(self.refresh, seen, news, **hidden)
-        options = [self.pages, self.password, self.ocr]
-        added = [state.shelf, self.notice, self.timer, self.password]
-        self.drop.select(self.add_upload, [state.shelf, *options], added, **hidden)
-        gr.on(
-            [self.add_path.click, self.path.submit], self.add_typed, [state.shelf, self.path, *options], added, **hidden
-        )
-        for panel in (welcome, self.sample_links):
-            panel.select(self.add_sample, [state.shelf], added, **hidden)
         acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view]
         for panel in (self.documents, self.jobs, self.notice):
             panel.select(self.act, [state.chosen, state.shelf, state.view], acted, **hidden)
@@ -97,70 +64,17 @@ class LibraryPanel:
             replace(shelf, starter=None) if starter is not None and starter.is_finished else gr.skip(),
             asked,
             gr.Timer(BUSY_S if busy else IDLE_S),
+            _not_asked(shelf.starter, starter),
         )
-
-    def add_upload(self, event: gr.EventData, shelf: Shelf, pages: str, password: str, ocr: bool) -> tuple[Any, ...]:
-        """A batch of files that the browser has finished sending; a refusal when it reports one."""
-        act, arg = _act(event), _arg(event)
-        if act == "refused":
-            return gr.skip(), fragments.refusal(arg), gr.skip(), gr.skip()
-        if act != "upload":
-            return (gr.skip(),) * 4
-
-        def submit() -> list[str]:
-            options = _options(pages, password, ocr)
-            sources = self._services.uploads.hand_over(arg)
-            return self._submit(sources, options, batch_id=arg)
-
-        return self._added(shelf, submit)
-
-    def add_typed(self, shelf: Shelf, path: str, pages: str, password: str, ocr: bool) -> tuple[Any, ...]:
-        """A path on the disk of the computer that Longleaf runs on."""
-
-        def submit() -> list[str]:
-            if not self._services.paths_allowed:
-                raise BadRequest("paths can be typed only on the computer that Longleaf runs on; upload the files")
-            if not path.strip():
-                raise BadRequest("the path is empty; type where the file or folder is")
-            source = Path(path.strip()).expanduser().absolute()
-            return self._submit([(source, source.name)], _options(pages, password, ocr))
-
-        return self._added(shelf, submit)
-
-    def add_sample(self, event: gr.EventData, shelf: Shelf) -> tuple[Any, ...]:
-        """A sample that ships with Longleaf; its first question is asked as soon as it is read."""
-        sample = next((sample for sample in self._services.samples if sample.path.name == _arg(event)), None)
-        if _act(event) != "sample" or sample is None:
-            return (gr.skip(),) * 4
-        shelf_after, *rest = self._added(shelf, lambda: self._submit([(sample.path, sample.path.name)], ReadOptions()))
-        if isinstance(shelf_after, Shelf):
-            shelf_after = replace(shelf_after, starter=Starter(next(iter(shelf_after.fresh)), sample.questions[0]))
-        return shelf_after, *rest
-
-    def _added(self, shelf: Shelf, submit: Callable[[], list[str]]) -> tuple[Any, ...]:
-        try:
-            job_ids = submit()
-        except Exception as error:  # noqa: BLE001  _sentence logs what nobody can be blamed for
-            return gr.skip(), fragments.refusal(_sentence(error)), gr.skip(), gr.skip()
-        return replace(shelf, fresh=frozenset(job_ids), starter=None), "", gr.Timer(BUSY_S), ""
-
-    def _submit(
-        self, sources: Sequence[tuple[Path, str]], options: ReadOptions, batch_id: str | None = None
-    ) -> list[str]:
-        jobs = self._services.jobs
-        job_ids = jobs.submit(sources, options)
-        if batch_id is not None:
-            self._services.uploads.discard_when(batch_id, lambda: all(_is_copied(jobs, job_id) for job_id in job_ids))
-        return job_ids
 
     def act(self, event: gr.EventData, chosen: Choice, shelf: Shelf, view: View) -> tuple[Any, ...]:
         """A click in one of the lists: choose, open, delete, cancel, dismiss."""
         notice: Any = gr.skip()
         chosen_after, shelf_after, view_after = chosen or (), shelf, view
         try:
-            match _act(event), _arg(event):
+            match act_of(event), arg_of(event):
                 case "choose", doc_id:
-                    chosen_after = _toggled(chosen_after, doc_id, bool(event._data.get("checked")))
+                    chosen_after = _toggled(chosen_after, doc_id, is_checked(event))
                     shelf_after = replace(shelf, fresh=frozenset())
                 case "choose-all", _:
                     chosen_after = tuple(entry.id for entry in self._entries())
@@ -183,8 +97,8 @@ class LibraryPanel:
                     shelf_after = replace(shelf, dismissed=shelf.dismissed | {job_id})
                 case "dismiss-notice", _:
                     notice = ""
-        except Exception as error:  # noqa: BLE001  _sentence logs what nobody can be blamed for
-            notice = fragments.refusal(_sentence(error))
+        except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
+            notice = fragments.refusal(sentence(error))
         return (
             fragments.document_list(self._entries(), chosen_after, shelf_after.confirming),
             fragments.job_list(_visible(self._services.jobs.jobs(), shelf_after)),
@@ -243,31 +157,8 @@ def _toggled(chosen: tuple[str, ...], doc_id: str, is_on: bool) -> tuple[str, ..
     return (*rest, doc_id) if is_on else rest
 
 
-def _options(pages: str, password: str, ocr: bool) -> ReadOptions:
-    return ReadOptions(
-        password=password or None, pages=PageRange.parse(pages) if (pages or "").strip() else None, ocr=bool(ocr)
-    )
-
-
-def _is_copied(jobs: Jobs, job_id: str) -> bool:
-    """The library holds its own copy, or will never make one."""
-    try:
-        status = jobs.job(job_id)
-    except BadRequest:
-        return True
-    return status.is_finished or status.entry_id is not None
-
-
-def _act(event: gr.EventData) -> str:
-    return str(event._data.get("act", ""))[:40]
-
-
-def _arg(event: gr.EventData) -> str:
-    return str(event._data.get("arg", ""))[:4000]
-
-
-def _sentence(error: Exception) -> str:
-    sentence = str(error) if isinstance(error, ValueError) else sentence_of(error)
-    if sentence is None:
-        log.exception("an action of the library panel failed")
-    return sentence or FAULT
+def _not_asked(starter: Starter | None, job: JobStatus | None) -> Any:
+    """What stands in the answer's place when a sample could not be read after all."""
+    if starter is None or job is None or job.stage not in ("failed", "cancelled"):
+        return gr.skip()
+    return failed(starter.question, job.error or "Not asked: reading the sample was cancelled.")

@@ -2,10 +2,12 @@
 
 import gradio as gr
 
+from app.web.adding import AddPanel
 from app.web.ask import AskPanel
 from app.web.asking import Questions
-from app.web.library import LibraryPanel, Services
+from app.web.library import LibraryPanel
 from app.web.render.page import header
+from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, View
 from app.web.theme import fragment
 from app.web.viewer import ViewerPanel
@@ -25,12 +27,15 @@ def build(services: Services) -> gr.Blocks:
         fragment("ll-header", header(services.longleaf.settings.model))
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-library-column", min_width=0):
+                fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')
+                adding = AddPanel(services)
                 library = LibraryPanel(services)
             with gr.Column(elem_id="ll-ask-column", min_width=0):
                 ask = AskPanel(services.longleaf, questions, services.samples)
             with gr.Column(elem_id="ll-viewer-column", min_width=0):
                 viewer = ViewerPanel(services.longleaf)
-        library.wire(page, state, ask.welcome)
+        adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links))
+        library.wire(page, state, ask.answer)
         ask.wire(page, state)
         viewer.wire(state)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)

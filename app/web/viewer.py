@@ -3,22 +3,17 @@
 Owns its component and its events; it shows whatever the page's `view` state says.
 """
 
-import logging
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from app.errors import sentence_of
 from app.service import Longleaf
-from app.web.ask import position
+from app.web.events import act_of, position, sentence, value_of
 from app.web.render import sheet as fragments
 from app.web.state import PageState, View
 from app.web.theme import fragment
 from ingest.document import Kind
-
-log = logging.getLogger(__name__)
-FAULT = "Longleaf failed to show this page; its log says more."
 
 
 class ViewerPanel:
@@ -41,15 +36,12 @@ class ViewerPanel:
             if not 0 <= view.page_index < len(leaf.pages):
                 return fragments.unavailable(f"{leaf.name} has no page {view.page_index + 1}.")
             return fragments.sheet(view, leaf, self._files(view))
-        except Exception as error:
-            sentence = sentence_of(error)
-            if sentence is None:
-                log.exception("showing a page failed")
-            return fragments.unavailable(sentence or FAULT)
+        except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
+            return fragments.unavailable(sentence(error))
 
     def step(self, event: gr.EventData, view: View) -> Any:
         """Previous or next evidence, page, file, or part of a long file."""
-        match str(event._data.get("act", "")), position(event, 1_000_000_000):
+        match act_of(event), position(event, 1_000_000_000):
             case "evidence", int(at) if at < len(view.citations):
                 return replace(View.of(view.citations, at), document=view.document)
             case "page", int(page_index):
@@ -57,7 +49,7 @@ class ViewerPanel:
             case "lines", int(first_line):
                 return replace(view, first_line=first_line)
             case "file", _:
-                return View(document=view.document, leaf=str(event._data.get("value", ""))[:80])
+                return View(document=view.document, leaf=value_of(event))
         return gr.skip()
 
     def _cited_at(self, view: View, page_index: int) -> int | None:

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.web import theme
 from app.web.host.guard import Guard, is_loopback
 from app.web.host.routes import page_routes
-from app.web.library import Services
+from app.web.services import Services
 
 CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longer than this
 

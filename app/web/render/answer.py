@@ -18,7 +18,8 @@ def in_progress(question: str, status: str, progress: ReadingProgress | None, te
     body = f'<div class="ll-text ll-streaming">{escape(text)}<i class="ll-caret"></i></div>' if text else ""
     working = "" if text else _working(status, progress)
     evidence = f'<p class="ll-meta">{count(found, "passage")} found; the first is shown beside.</p>' if found else ""
-    return f'<article class="ll-answer" aria-busy="true">{_asked(question)}{working}{body}{evidence}</article>'
+    inside = f"{_asked(question)}{working}{body}{evidence}"
+    return f'<article class="ll-answer" aria-live="polite" aria-busy="true">{inside}</article>'
 
 
 def _working(status: str, progress: ReadingProgress | None) -> str:
@@ -39,7 +40,7 @@ def failed(question: str, sentence: str, text: str = "") -> str:
     """A question that could not be answered, with the reason; what had been said stays."""
     said = f'<div class="ll-text">{escape(text)}</div>' if text else ""
     return (
-        f'<article class="ll-answer">{_asked(question)}{said}'
+        f'<article class="ll-answer" aria-live="polite">{_asked(question)}{said}'
         f'<p class="ll-error" role="alert">{escape(sentence)}</p></article>'
     )
 
@@ -47,7 +48,7 @@ def failed(question: str, sentence: str, text: str = "") -> str:
 def answered(answer: Answer) -> str:
     """The whole answer. Which citation the viewer is at is marked in the browser."""
     return (
-        f'<article class="ll-answer">{_asked(answer.question)}{_body(answer)}'
+        f'<article class="ll-answer" aria-live="polite">{_asked(answer.question)}{_body(answer)}'
         f"{_citations(answer)}{coverage_line(answer.coverage)}"
         f"{timing_line(answer.timing, answer.model.name)}</article>"
     )
@@ -80,7 +81,7 @@ def _with_marks(text: str, num_citations: int) -> str:
         return _mark(number_ - 1)
 
     marked = MARK.sub(as_button, escape(text.strip()))
-    rest = "".join(_mark(index) for index in range(num_citations) if index + 1 not in named)
+    rest = " ".join(_mark(index) for index in range(num_citations) if index + 1 not in named)
     return f"{marked} {rest}" if rest else marked
 
 

@@ -150,11 +150,12 @@ def _job(job: JobStatus) -> str:
 
 def job_facts(job: JobStatus) -> str:
     """ "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left"."""
+    if job.stage == "parse" and job.entry_id is not None:
+        return "Getting the model ready"
     facts = STAGE_NAMES.get(job.stage, job.stage.capitalize())
-    if job.stage not in ("parse", "read", "index"):
+    if job.stage not in ("parse", "read", "index") or job.total <= 0:
         return escape(facts)
-    if job.total > 0:
-        facts += f" {number(job.done)} of {number(job.total)} {job.unit}"
+    facts += f" {number(job.done)} of {number(job.total)} {job.unit}"
     if job.rate_per_s:
         facts += f" · {number(job.rate_per_s) if job.rate_per_s >= 10 else f'{job.rate_per_s:.1f}'} {job.unit}/s"
     if job.eta_s:

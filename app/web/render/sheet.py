@@ -143,21 +143,41 @@ def _box(box: Box, width: float, height: float, index: int, cite: Citation, is_c
 
 def text_lines(leaf: Document, view: View, page: Page) -> str:
     """The file with line numbers; cited lines are marked. A long file is shown in parts."""
-    lines = _coloured(leaf, shown_text(page))
-    marked = _cited_lines(view, leaf.id)
+    text = shown_text(page)
     chosen = _cited_lines(view, leaf.id, only_chosen=True)
-    first = first_shown(view, len(lines), min(chosen, default=None))
+    first = first_shown(view, text.count("\n") + 1, min(chosen, default=None))
+    lines = _coloured(leaf, text) if leaf.kind is Kind.CODE else _with_quote(text, _chosen_quote(view, leaf.id))
     last = min(len(lines), first + LINES_SHOWN - 1)
+    marked = _cited_lines(view, leaf.id)
     rows = "".join(
         f'<li value="{line_no}"{_line_class(line_no, marked, chosen)}>{lines[line_no - 1] or " "}</li>'
         for line_no in range(first, last + 1)
     )
     css = "ll-source" if leaf.kind in (Kind.CODE, Kind.MAP) else "ll-source ll-prose"
-    digits = f'style="--ll-digits:{len(str(last))}"'
-    return (
-        f'{_more("Earlier", first - LINES_SHOWN, first > 1)}<ol class="{css}" {digits} start="{first}">{rows}</ol>'
-        + (_more("Later", last + 1, last < len(lines)))
-    )
+    listing = f'<ol class="{css}" style="--ll-digits:{len(str(last))}" start="{first}">{rows}</ol>'
+    earlier = _more("Earlier", first - LINES_SHOWN, first > 1)
+    return earlier + listing + _more("Later", last + 1, last < len(lines))
+
+
+def _chosen_quote(view: View, leaf_id: str) -> tuple[int, int]:
+    """Characters [start, end) of the chosen quote on the page that is shown; none are (0, 0)."""
+    cite = view.citations[view.at] if view.at is not None else None
+    if cite is None or cite.document != leaf_id or cite.page_index != view.page_index:
+        return (0, 0)
+    return (cite.start, cite.end)
+
+
+def _with_quote(text: str, quote: tuple[int, int]) -> list[str]:
+    """One HTML fragment a line, the quote's very characters underlined: prose has long lines."""
+    fragments, offset = [], 0
+    for line in text.split("\n"):
+        start, end = (min(max(edge - offset, 0), len(line)) for edge in quote)
+        offset += len(line) + 1
+        if start == end or len(line) > LINE_CUT:
+            fragments.append(escape(_cut(line)))
+        else:
+            fragments.append(f"{escape(line[:start])}<mark>{escape(line[start:end])}</mark>{escape(line[end:])}")
+    return fragments
 
 
 def shown_text(page: Page) -> str:
@@ -195,7 +215,7 @@ def _cited_lines(view: View, leaf_id: str, *, only_chosen: bool = False) -> set[
 
 def _coloured(leaf: Document, text: str) -> list[str]:
     """One HTML fragment a line, as many as the text has lines."""
-    if leaf.kind is not Kind.CODE or len(text) > COLOUR_LIMIT:
+    if len(text) > COLOUR_LIMIT:
         return [escape(_cut(line)) for line in text.split("\n")]
     lines, line = [], ""
     for css, piece in _tokens(_lexer(leaf), text):

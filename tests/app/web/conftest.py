@@ -9,8 +9,8 @@ import pytest
 from app.jobs import Jobs
 from app.service import Longleaf
 from app.web.host.uploads import Uploads
-from app.web.library import Services
 from app.web.samples import Sample
+from app.web.services import Services
 from ingest.document import Box
 from llm.answer import Answer, Citation, Coverage, ModelName, Timing
 

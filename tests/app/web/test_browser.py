@@ -14,8 +14,8 @@ import uvicorn
 
 from app.settings import Settings
 from app.web.host.serving import address_of, bind, web_app
-from app.web.library import Services
 from app.web.page import build
+from app.web.services import Services
 
 pytestmark = pytest.mark.slow
 FLAGS = (

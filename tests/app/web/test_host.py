@@ -11,8 +11,8 @@ from app.errors import BadRequest, BadSetting
 from app.settings import Settings
 from app.web.host.serving import bind, warning_for, web_app
 from app.web.host.uploads import Uploads
-from app.web.library import Services
 from app.web.page import build
+from app.web.services import Services
 from ingest.errors import SourceTooLarge
 from ingest.options import Limits
 

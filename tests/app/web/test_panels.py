@@ -8,9 +8,11 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from app.web.adding import AddPanel
 from app.web.ask import AskPanel
 from app.web.asking import Questions
-from app.web.library import LibraryPanel, Services
+from app.web.library import LibraryPanel
+from app.web.services import Services
 from app.web.state import Ask, Shelf, View
 from app.web.viewer import ViewerPanel
 from llm.answer import Answer
@@ -27,6 +29,11 @@ def blocks() -> Iterator[gr.Blocks]:
 @pytest.fixture
 def library(blocks: gr.Blocks, services: Services) -> LibraryPanel:
     return LibraryPanel(services)
+
+
+@pytest.fixture
+def adding(blocks: gr.Blocks, services: Services) -> AddPanel:
+    return AddPanel(services)
 
 
 @pytest.fixture
@@ -56,10 +63,10 @@ def test_at_first_the_newest_document_is_chosen(
 
 
 def test_what_this_page_added_becomes_the_chosen(
-    library: LibraryPanel, services: Services, texts: SimpleNamespace
+    adding: AddPanel, library: LibraryPanel, services: Services, texts: SimpleNamespace
 ) -> None:
     other = services.longleaf.add(texts.notes)
-    shelf, notice, *_ = library.add_typed(Shelf(), str(texts.lease), "", "", True)
+    shelf, notice, *_ = adding.add_typed(Shelf(), str(texts.lease), "", "", True)
     settled(services)
     chosen = library.refresh((other.id,), shelf, Ask())[3]
     assert [services.longleaf.entry(doc_id).name for doc_id in chosen] == ["lease.txt"]
@@ -67,22 +74,24 @@ def test_what_this_page_added_becomes_the_chosen(
 
 
 def test_a_typed_path_that_is_wrong_or_not_allowed(
-    library: LibraryPanel, services: Services, texts: SimpleNamespace
+    adding: AddPanel, library: LibraryPanel, services: Services, texts: SimpleNamespace
 ) -> None:
-    assert "the path is empty; type where" in library.add_typed(Shelf(), " ", "", "", True)[1]
-    assert "page range &#x27;7-3&#x27; runs from 7 to 3" in library.add_typed(Shelf(), "/x", "7-3", "", True)[1]
-    shelf, *_ = library.add_typed(Shelf(), "/no/such/file", "", "", True)
+    assert "the path is empty; type where" in adding.add_typed(Shelf(), " ", "", "", True)[1]
+    assert "page range &#x27;7-3&#x27; runs from 7 to 3" in adding.add_typed(Shelf(), "/x", "7-3", "", True)[1]
+    shelf, *_ = adding.add_typed(Shelf(), "/no/such/file", "", "", True)
     settled(services)
     assert "/no/such/file does not exist; give the path" in library.refresh(None, shelf, Ask())[2]
-    closed = LibraryPanel(Services(services.longleaf, services.jobs, services.uploads, (), paths_allowed=False))
+    closed = AddPanel(Services(services.longleaf, services.jobs, services.uploads, (), paths_allowed=False))
     assert "paths can be typed only on the computer" in closed.add_typed(Shelf(), str(texts.lease), "", "", True)[1]
 
 
-def test_an_upload_is_handed_over_and_its_copy_removed(library: LibraryPanel, services: Services) -> None:
+def test_an_upload_is_handed_over_and_its_copy_removed(
+    adding: AddPanel, library: LibraryPanel, services: Services
+) -> None:
     batch = services.uploads.open()
     folder = services.uploads._batches[batch].folder
     (folder / "<b>.txt").write_text("The gate is green.\n", encoding="utf-8")
-    shelf, *_ = library.add_upload(click("upload", batch), Shelf(), "", "", True)
+    shelf, *_ = adding.add_upload(click("upload", batch), Shelf(), "", "", True)
     settled(services)
     documents, *_ = library.refresh(None, shelf, Ask())
     assert "&lt;b&gt;.txt" in documents
@@ -90,20 +99,31 @@ def test_an_upload_is_handed_over_and_its_copy_removed(library: LibraryPanel, se
     while folder.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not folder.exists()
-    assert "not open any more" in library.add_upload(click("upload", batch), Shelf(), "", "", True)[1]
+    assert "not open any more" in adding.add_upload(click("upload", batch), Shelf(), "", "", True)[1]
     assert (
-        "could not be sent" in library.add_upload(click("refused", "a.pdf could not be sent"), Shelf(), "", "", True)[1]
+        "could not be sent" in adding.add_upload(click("refused", "a.pdf could not be sent"), Shelf(), "", "", True)[1]
     )
 
 
-def test_a_sample_is_asked_once_it_is_read(library: LibraryPanel, services: Services) -> None:
-    shelf, *_ = library.add_sample(click("sample", "sample.txt"), Shelf())
+def test_a_sample_is_asked_once_it_is_read(adding: AddPanel, library: LibraryPanel, services: Services) -> None:
+    shelf, *_, waiting = adding.add_sample(click("sample", "sample.txt"), Shelf())
+    assert "Reading sample.txt first" in waiting
     settled(services)
-    *_, chosen, after, ask, _ = library.refresh(None, shelf, Ask())
+    *_, chosen, after, ask, _, _ = library.refresh(None, shelf, Ask())
     assert ask == Ask("What is the total fee?", 1)
     assert [services.longleaf.entry(doc_id).name for doc_id in chosen] == ["sample.txt"]
     assert after.starter is None
-    assert library.add_sample(click("sample", "../../etc/passwd"), Shelf())[0] == SKIP
+    assert adding.add_sample(click("sample", "../../etc/passwd"), Shelf())[0] == SKIP
+
+
+def test_a_sample_that_cannot_be_read_says_so_in_the_answers_place(
+    adding: AddPanel, library: LibraryPanel, services: Services
+) -> None:
+    services.samples[0].path.write_bytes(b"")
+    shelf, *_ = adding.add_sample(click("sample", "sample.txt"), Shelf())
+    settled(services)
+    assert "sample.txt" in library.refresh(None, shelf, Ask())[-1]
+    assert "is empty" in library.refresh(None, shelf, Ask())[-1]
 
 
 def test_choosing_opening_and_deleting(library: LibraryPanel, services: Services, texts: SimpleNamespace) -> None:

@@ -47,6 +47,8 @@ def test_a_job_says_what_it_does_how_fast_and_how_long_still() -> None:
     job = JobStatus("j1", "lease.pdf", "read", 2048, 8120, "tokens", 310.0, 19.6)
     assert fragments.job_facts(job) == "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left"
     assert fragments.job_facts(JobStatus("j1", "lease.pdf", "waiting")) == "Waiting for its turn"
+    assert fragments.job_facts(JobStatus("j1", "lease.pdf", "parse", rate_per_s=3.0)) == "Opening"
+    assert fragments.job_facts(JobStatus("j1", "lease.pdf", "parse", entry_id="e")) == "Getting the model ready"
     assert 'aria-label="Cancel lease.pdf"' in fragments.job_list([job])
 
 

@@ -88,6 +88,16 @@ def test_a_long_file_is_shown_in_parts_around_the_citation() -> None:
     assert f'data-act="lines" data-arg="{fragments.LINES_SHOWN + 1}"' in fragments.sheet(View(leaf=LEAF), leaf, [])
 
 
+def test_the_very_words_of_a_quote_are_underlined_in_prose(cite: Citation) -> None:
+    text = "One <a>. The rent\nis 900 crowns. Two."
+    quote = replace(cite, document=LEAF, page=None, lines=(1, 2), page_index=0, start=9, end=32)
+    leaf = Document(LEAF, "notes.txt", Kind.TEXT, (Page(1, text),))
+    shown = fragments.sheet(View.of((quote,)), leaf, [])
+    assert ">One &lt;a&gt;. <mark>The rent</mark></li>" in shown
+    assert "><mark>is 900 crowns.</mark> Two.</li>" in shown
+    assert "<mark>" not in fragments.sheet(View(leaf=LEAF, citations=(quote,)), leaf, [])
+
+
 def test_one_endless_line_is_cut_with_a_note() -> None:
     shown = fragments.sheet(View(leaf=LEAF), code_document("y" * 5000, None), [])
     assert "y" * fragments.LINE_CUT + " … (3,000 more characters)" in shown

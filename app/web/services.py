@@ -1,0 +1,19 @@
+"""What the panels work with: the library, the background work, the uploads, the samples."""
+
+from dataclasses import dataclass
+
+from app.jobs import Jobs
+from app.service import Longleaf
+from app.web.host.uploads import Uploads
+from app.web.samples import Sample
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the panels work with. `paths_allowed`: a path on this computer's disk may be typed."""
+
+    longleaf: Longleaf
+    jobs: Jobs
+    uploads: Uploads
+    samples: tuple[Sample, ...]
+    paths_allowed: bool
