@@ -48,7 +48,7 @@ class _Cost:
     """Seconds and tokens of one question, as they become known."""
 
     started: float = field(default_factory=time.perf_counter)
-    read_s: float = 0.0
+    read_s: float = 0.0  # indexing and reading the documents
     reused_tokens: int = 0
     new_tokens: int = 0
     question_tokens: int = 0
@@ -64,7 +64,7 @@ class _Cost:
         total_s = self.elapsed_s()
         prefill_s = self.read_s + self.question_s
         return Timing(
-            read_s=round(self.read_s, 3),
+            read_s=round(prefill_s, 3),
             reused_tokens=self.reused_tokens,
             new_tokens=self.new_tokens,
             first_token_s=round(total_s if self.first_token_s is None else self.first_token_s, 3),

@@ -18,6 +18,7 @@ from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
 from llm.evidence.ranking import Searcher
 from llm.reading import Readings
+from llm.storage import index_folder, kv_folder
 from llm.stream import TokenStream
 
 _Key = tuple[tuple[str, int, int], ...]  # of a set of documents, see `_key`
@@ -29,9 +30,9 @@ class Desk:
 
     def __init__(self, backbone: Backbone, state_dir: Path) -> None:
         self._prompt = backbone.prompt
-        self.readings = Readings(backbone, state_dir / "kv")
+        self.readings = Readings(backbone, kv_folder(state_dir))
         self._embedder = Embedder(str(backbone.device))
-        self._evidence = EvidenceStore(state_dir / "index", self._embedder)
+        self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
         self._streams: dict[_Key, TokenStream] = {}  # the last one only
         self._token_counts: dict[_Key, int] = {}  # of single leaves
         self._searchers: dict[_Key, Searcher] = {}  # the last one only

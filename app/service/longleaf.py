@@ -5,7 +5,7 @@ folder. The model is loaded when it is first needed.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,6 +194,14 @@ class Longleaf:
         if pending:
             with reading_lock(self.settings, threading.Event(), self._on_text):
                 if any(state_dir(self.settings).iterdir()):  # else nothing was ever read, and no model is needed
-                    removed_bytes = self._engine().forget(pending)
+                    removed_bytes = self._forget(pending)
         self._library.catalogue.removed(pending)
         return removed_bytes
+
+    def _forget(self, document_ids: Collection[str]) -> int:
+        """Through the engine where one is loaded, since it may hold them in memory; else without any model."""
+        if self._engine.is_loaded:
+            return self._engine().forget(document_ids)
+        from llm.storage import forget
+
+        return forget(state_dir(self.settings), document_ids)

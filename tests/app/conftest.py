@@ -45,7 +45,9 @@ class FakeEngine:
         return [leaf for document in documents for leaf in document.leaves()]
 
     def _file(self, document_id: str) -> Path:
-        return self.state_dir / f"{document_id}.kv"
+        folder = self.state_dir / "index"  # where a real index stands, so that it can be removed without an engine
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{document_id}.evidence.safetensors"
 
     def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
         leaves = self._leaves(documents)

@@ -97,7 +97,7 @@ def test_a_document_deleted_while_it_is_read_leaves_nothing(
     with pytest.raises(NotInLibrary, match="a document was deleted while it was being read"):
         list(longleaf.read([entry.id]))
     deleting.join(20)
-    assert not list((settings.data_dir / "state").iterdir())
+    assert not list((settings.data_dir / "state" / "index").iterdir())
     other.close()
 
 

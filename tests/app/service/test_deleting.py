@@ -55,7 +55,7 @@ def test_what_two_documents_share_goes_with_the_last(
     assert longleaf.entry(lease.id).is_read
     longleaf.delete(lease.id)
     assert not list((settings.data_dir / "originals").iterdir())
-    assert not list((settings.data_dir / "state").iterdir())
+    assert not list((settings.data_dir / "state" / "index").iterdir())
 
 
 def test_a_member_cannot_be_deleted_alone(longleaf: Longleaf, texts: SimpleNamespace) -> None:
@@ -94,9 +94,11 @@ def test_a_deletion_cut_short_is_finished_later(
     reopened = open_longleaf(settings)
     assert [entry.id for entry in reopened.entries()] == [lease.id]
     assert len(list((settings.data_dir / "originals").iterdir())) == 1
-    assert len(list((settings.data_dir / "state").iterdir())) == 2
+    assert len(list((settings.data_dir / "state" / "index").iterdir())) == 2
     reopened.engine()
-    assert [file.name for file in (settings.data_dir / "state").iterdir()] == [f"{lease.id}.kv"]
+    assert [file.name for file in (settings.data_dir / "state" / "index").iterdir()] == [
+        f"{lease.id}.evidence.safetensors"
+    ]
     reopened.close()
 
 

@@ -1,0 +1,25 @@
+"""What readings leave on disk, without a model: how many bytes, and how to remove them.
+
+The engine does the same for what it holds in memory, too; this serves a process that has loaded none.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from llm.evidence.embedding import Embedder
+from llm.evidence.index import EvidenceStore
+from llm.reading.snapshot import SnapshotStore
+
+
+def kv_folder(state_dir: Path) -> Path:
+    return state_dir / "kv"
+
+
+def index_folder(state_dir: Path) -> Path:
+    return state_dir / "index"
+
+
+def forget(state_dir: Path, document_ids: Collection[str]) -> int:
+    """Removes KV and index of the documents, whatever model made them; bytes removed."""
+    evidence = EvidenceStore(index_folder(state_dir), Embedder())  # loads no weights until it embeds
+    return SnapshotStore(kv_folder(state_dir)).forget(document_ids) + evidence.forget(document_ids)
