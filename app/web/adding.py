@@ -36,7 +36,7 @@ class AddPanel:
                 label="Password", type="password", placeholder="of an encrypted file", max_lines=1
             )
             self.ocr = gr.Checkbox(True, label="Recognise text on scans and pictures")
-            with gr.Group(visible=services.paths_allowed):
+            with gr.Column(visible=services.paths_allowed, elem_id="ll-path"):
                 self.path = gr.Textbox(label="Path on this computer", placeholder="/home/you/papers", max_lines=1)
                 self.add_path = gr.Button("Add this path", size="sm", elem_id="ll-add-path")
 

@@ -6,6 +6,7 @@ Owns its components and their events. One consumer puts questions: whatever want
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -120,9 +121,10 @@ class AskPanel:
             sentence = progress.error or FAULT
             failed = fragments.failed(progress.question, sentence, progress.text)
             return _update(answer=failed, running=None, question=progress.question, asking=False)
+        answer = _with_what_was_looked_at(progress.answer, progress)
         return _update(
-            answer=fragments.answered(progress.answer), view=View.of(progress.answer.citations),
-            running=None, shown=progress.answer, asking=False, earlier=self._earlier(chosen, progress.answer),
+            answer=fragments.answered(answer), view=View.of(answer.citations), running=None, shown=answer,
+            asking=False, earlier=self._earlier(chosen, answer),
         )  # fmt: skip
 
     def stop_it(self, running: str | None) -> None:
@@ -154,6 +156,11 @@ class AskPanel:
             log.info("an answer is not shown any more: %s", sentence_of(error))
             return False
         return True
+
+
+def _with_what_was_looked_at(answer: Answer, progress: Progress) -> Answer:
+    """A question without an answer shows the nearest passages instead of citations."""
+    return answer if answer.found or answer.citations else replace(answer, citations=progress.citations)
 
 
 _KEEP: Any = object()

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const PHONE = matchMedia("(max-width: 820px)");
-  const AT_ONCE = 3; // files sent at the same time
+  const AT_ONCE = 6; // files sent at the same time
   const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
   const SHARP_FROM = 1.5; // from this zoom on, the page image is asked for in a higher resolution
 

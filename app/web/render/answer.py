@@ -9,6 +9,7 @@ from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
 MARK = re.compile(r"\[(\d{1,2})\]")
 STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
 MAX_LEFT_OUT_SHOWN = 100
+NOT_FOUND = re.compile(r"^not found\s*[:.,]?\s*", re.IGNORECASE)  # the title says it already
 QUOTE_SHOWN = 280
 SUGGESTIONS_SHOWN = 5
 
@@ -62,7 +63,8 @@ def _body(answer: Answer) -> str:
     stopped = '<p class="ll-meta">Stopped: this is what had come so far.</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
         return f'<div class="ll-text">{_with_marks(answer.answer, len(answer.citations))}</div>{stopped}'
-    said = f"<p>{escape(answer.answer)}</p>" if answer.answer.strip() else ""
+    text = NOT_FOUND.sub("", answer.answer.strip())
+    said = f"<p>{escape(text[:1].upper() + text[1:])}</p>" if text else ""
     return (
         f'<div class="ll-not-found"><p class="ll-not-found-title">Not found in the '
         f"{'documents' if answer.coverage.sources > 1 else 'document'}</p>{said}</div>"
@@ -165,12 +167,15 @@ def earlier(answers: Sequence[Answer], shown: Answer | None) -> str:
 
     The argument of a click is the array position.
     """
-    rows = "".join(
-        _earlier(index, answers[index]) for index in reversed(range(len(answers))) if answers[index] != shown
-    )
+    newest_first = [index for index in reversed(range(len(answers))) if not _is_same(answers[index], shown)]
+    rows = "".join(_earlier(index, answers[index]) for index in newest_first)
     if not rows:
         return ""
     return f'<h3 class="ll-label">Asked before</h3><ul class="ll-earlier">{rows}</ul>'
+
+
+def _is_same(answer: Answer, shown: Answer | None) -> bool:
+    return shown is not None and (answer.question, answer.timing) == (shown.question, shown.timing)
 
 
 def _earlier(index: int, answer: Answer) -> str:

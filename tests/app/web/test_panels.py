@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.web.library import LibraryPanel
 from app.web.services import Services
 from app.web.state import Ask, Shelf, View
 from app.web.viewer import ViewerPanel
-from llm.answer import Answer
+from llm.answer import Answer, Answered, EvidenceFound
 
 SKIP = gr.skip()
 
@@ -162,6 +163,19 @@ def test_an_answer_streams_then_stands_with_its_evidence(
     assert "When does the lease begin?" in again[4]  # asked before, as after a restart
     assert ask.show_earlier(click("earlier", 0), (entry.id,), None)[1] == shown
     assert ask.show_earlier(click("earlier", 7), (entry.id,), None)[0] == SKIP
+
+
+def test_a_question_without_an_answer_shows_what_was_looked_at(
+    ask: AskPanel, services: Services, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = replace(answer, found=False, citations=())
+    events = [EvidenceFound(answer.citations), Answered(missing)]
+    monkeypatch.setattr(services.longleaf, "ask", lambda *_: iter(events))
+    monkeypatch.setattr(services.longleaf, "answers", lambda _: [missing])
+    html, view, _, shown, *_, earlier, _, _ = list(ask.answer_it(Ask("What?", 1), ("a",)))[-1]
+    assert "The nearest passages" in html
+    assert view.citations == shown.citations == answer.citations
+    assert earlier == ""
 
 
 def test_a_refused_question_is_kept_to_be_mended(ask: AskPanel) -> None:

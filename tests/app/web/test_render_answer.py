@@ -49,9 +49,9 @@ def test_partial_reading_is_said_as_plainly_with_what_was_left_out() -> None:
 
 
 def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
-    shown = fragments.answered(replace(answer, found=False, answer="The lease does not say."))
+    shown = fragments.answered(replace(answer, found=False, answer="Not found: the lease does not say."))
     assert "Not found in the document" in shown
-    assert "The lease does not say." in shown
+    assert "<p>The lease does not say.</p>" in shown
     assert "The nearest passages" in shown
     assert "Read 12 of 12 pages" in shown
     assert "ll-error" not in shown
