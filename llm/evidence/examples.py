@@ -3,7 +3,7 @@
 Owns the making of haystacks; no part of answering. A file holds one JSON object a line: `{"context": str, "questions":
 [{"question": str, "answers": [str, …]}]}`, gzip-packed. Neighbouring lines are often about one topic, so a
 haystack is a run of neighbours: with the question's own context it holds the answer, without it only the topic is
-there. Every fifth run of 20 contexts is held out for choosing (dev) and for reporting (test).
+there. Of five runs of 20 contexts (fewer in short files), one is for choosing (dev) and one for reporting (test).
 """
 
 import gzip
@@ -19,6 +19,7 @@ import torch
 from ingest.document import Document, Kind, Page
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceIndex, piece_texts
+from llm.training.sources import kind_of, part_of
 
 SPLITS = ("train", "train", "train", "dev", "test")
 SIZES = (1, 1, 4, 12, 40, 150)  # contexts in a haystack; short documents are what people ask about most
@@ -45,12 +46,15 @@ class Example:
     kind: str
 
 
-def read_contexts(path: Path, limit: int | None = None) -> list[Context]:
-    """The contexts of a file that answer at least one question, each once."""
+def read_contexts(path: Path, limit: int | None = None, *, held_out: bool = False) -> list[Context]:
+    """The contexts of a file that answer at least one question, each once; `held_out`: those no training has seen."""
     found: dict[str, Context] = {}
+    kind = kind_of(path.name.removesuffix(".jsonl.gz"))
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             entry = json.loads(line)
+            if held_out and part_of(kind, entry["context"]) == "train":
+                continue
             asked = tuple((item["question"], tuple(item["answers"])) for item in entry["questions"] if item["answers"])
             if asked and entry["context"].strip():
                 document = _document(entry["context"])
@@ -65,7 +69,8 @@ def examples(
     source: str, contexts: Sequence[Context], foreign: Sequence[str], split: str, number: int, *, hard: bool = True
 ) -> Iterator[Example]:
     """`number` examples of a split: half answered, a third removed, the rest foreign; `hard` False: none removed."""
-    own = [context for at, context in enumerate(contexts) if SPLITS[at // _RUN % len(SPLITS)] == split]
+    run = max(1, min(_RUN, len(contexts) // len(SPLITS)))
+    own = [context for at, context in enumerate(contexts) if SPLITS[at // run % len(SPLITS)] == split]
     chooser = random.Random(f"{source} {split}")
     kinds = ("answered", "removed", "answered", "removed", "answered", "foreign")
     for at in range(number):

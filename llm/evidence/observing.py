@@ -55,7 +55,7 @@ class Observed:
 
 def observe(folder: Path, questions: int, embedder: Embedder) -> Iterator[Observed]:
     """`questions` train examples of each file in random order; for dev and test a third as many."""
-    files = {name: read_contexts(folder / f"{name}.jsonl.gz", _CONTEXTS) for name in SOURCES}
+    files = {name: read_contexts(folder / f"{name}.jsonl.gz", _CONTEXTS, held_out=True) for name in SOURCES}
     for name, contexts in files.items():
         print(f"{name}: {len(contexts)} contexts", file=sys.stderr, flush=True)
         foreign = [ask for other in files if other != name for context in files[other] for ask, _ in context.questions]

@@ -64,9 +64,13 @@ def read_set(folder: Path, name: str) -> list[Passage]:
     path = folder / f"{name}.jsonl.gz"
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: --data must name the folder that holds the question sets")
-    kind = name.removesuffix("-train").removesuffix("-training").removesuffix("-dev").removesuffix("-test")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [_passage(kind, json.loads(line)) for line in lines]
+        return [_passage(kind_of(name), json.loads(line)) for line in lines]
+
+
+def kind_of(name: str) -> str:
+    """The set that a file belongs to: its name without the split."""
+    return name.removesuffix("-train").removesuffix("-training").removesuffix("-dev").removesuffix("-test")
 
 
 def read_sets(folder: Path, part: Part, names: Iterable[str] = TEXT_SETS) -> dict[str, list[Passage]]:
