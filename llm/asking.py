@@ -33,7 +33,7 @@ from llm.evidence.calibration import is_found, probability_of_answer
 from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
-from llm.prompt import NOT_FOUND
+from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import ReadingCache
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
@@ -160,6 +160,7 @@ class Asking:
             max_new_tokens=self._options.max_new_tokens,
             temperature=self._options.temperature,
             seed=self._options.seed,
+            stop_text=NEXT_QUESTION,  # small models go on asking themselves
             cancel=self._cancel,
         )
         for piece in pieces:

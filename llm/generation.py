@@ -35,11 +35,13 @@ def generate(
     max_new_tokens: int,
     temperature: float = 0.0,
     seed: int = 0,
+    stop_text: str | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[str]:
     """Yields pieces of text; fills `into`. Modifies the cache, which the caller truncates to use it again.
 
-    Temperature 0 takes the likeliest token; otherwise the same seed gives the same text.
+    Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
+    is no part of it.
     """
     sampler = torch.Generator(device="cpu").manual_seed(seed)
     stream = DecodeStream(skip_special_tokens=True)
@@ -57,6 +59,9 @@ def generate(
         piece = stream.step(backbone.tokenizer.backend_tokenizer, token)
         if piece:
             into.text += piece
+            if stop_text and stop_text in into.text:
+                into.text = into.text.partition(stop_text)[0]
+                return
             yield piece
         next_ids = [token]
 

@@ -9,8 +9,9 @@ from transformers import PreTrainedTokenizerBase
 
 INSTRUCTION = "Answer from the document only."
 NOT_FOUND = "Not found in the document."  # the refusal that the packaged model is trained to give
+NEXT_QUESTION = "\n\nQuestion:"  # what stands between a document and a question
 _DOCUMENT, _QUESTION = "\u241edocument\u241e", "\u241equestion\u241e"  # split marks; never encoded
-_CONTENT = f"{INSTRUCTION}\n\nDocument:\n{_DOCUMENT}\n\nQuestion: {_QUESTION}"
+_CONTENT = f"{INSTRUCTION}\n\nDocument:\n{_DOCUMENT}{NEXT_QUESTION} {_QUESTION}"
 
 
 class Prompt:
