@@ -25,7 +25,7 @@ STAGE_NAMES = {
     "waiting": "Waiting for its turn",
     "parse": "Opening",
     "read": "Reading",
-    "index": "Indexing passages",
+    "index": "Indexing",
     "failed": "Not added",
     "cancelled": "Cancelled",
 }
