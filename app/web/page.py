@@ -1,5 +1,7 @@
 """The page: its layout, its states, and the wiring of its panels. Everything else is in the panels."""
 
+import sys
+
 import gradio as gr
 
 from app.web.adding import AddPanel
@@ -39,4 +41,6 @@ def build(services: Services) -> gr.Blocks:
         ask.wire(page, state)
         viewer.wire(state)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
+    # After every event Gradio sums up the times of all earlier ones with pandas, for a dashboard that is off here.
+    page._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
     return page

@@ -2,9 +2,11 @@
 that keep the page from loading anything from elsewhere.
 
 Guarantees: on a loopback address, a request for another host name (DNS rebinding) or one that changes something and
-comes from another site is refused; Gradio's upload door stays shut, since Longleaf has its own.
+comes from another site is refused; Gradio's upload door stays shut, since Longleaf has its own. Streams of open pages
+are ended cleanly when the server stops.
 """
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,6 +50,14 @@ class Guard:
     def __init__(self, app: ASGIApp, host: str) -> None:
         self._app = app
         self._hosts = LOOPBACK | {host} if is_loopback(host) else None  # None: any name may lead here
+        self._running: set[asyncio.Task[object]] = set()
+        self._is_ending = False
+
+    def end(self) -> None:
+        """Ends what is still being answered: an open page holds a stream that would never end by itself."""
+        self._is_ending = True
+        for task in tuple(self._running):
+            task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -58,12 +68,34 @@ class Guard:
             await PlainTextResponse(refused, status_code=403)(scope, receive, send)
             return
 
+        task = asyncio.current_task()
+        assert task is not None, "an ASGI server runs each request in a task"
+        self._running.add(task)
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._running.discard(task)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = has_ended = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal has_begun, has_ended
             if message["type"] == "http.response.start":
+                has_begun = True
                 MutableHeaders(scope=message).update(HEADERS)
+            has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            if not self._is_ending:
+                raise
+            if has_begun and not has_ended:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif not has_begun:
+                await PlainTextResponse("Longleaf is being closed.", status_code=503)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)

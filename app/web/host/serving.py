@@ -6,7 +6,6 @@ from collections.abc import Callable
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from app.errors import BadSetting
 from app.settings import Settings
@@ -18,7 +17,7 @@ from app.web.services import Services
 CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longer than this
 
 
-def web_app(page: gr.Blocks, services: Services, host: str) -> ASGIApp:
+def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
     """Everything that answers on the address, guard included."""
     api = FastAPI(title="Longleaf", docs_url=None, redoc_url=None, openapi_url=None)
     api.include_router(page_routes(services.longleaf, services.uploads))
@@ -48,10 +47,11 @@ def address_of(listening: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Says that it is open when it is, not before."""
+    """Says that it is open when it is, not before; when stopped, ends the streams of open pages itself."""
 
-    def __init__(self, config: uvicorn.Config, on_open: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, guard: Guard, on_open: Callable[[], None]) -> None:
         super().__init__(config)
+        self._guard = guard
         self._on_open = on_open
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -59,11 +59,15 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_open()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._guard.end()
+        await super().shutdown(sockets=sockets)
 
-def run(app: ASGIApp, listening: socket.socket, on_open: Callable[[], None]) -> None:
+
+def run(app: Guard, listening: socket.socket, on_open: Callable[[], None]) -> None:
     """Serves until interrupted."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=CLOSE_WITHIN_S)
-    Server(config, on_open).run(sockets=[listening])
+    Server(config, app, on_open).run(sockets=[listening])
 
 
 def warning_for(host: str) -> str | None:

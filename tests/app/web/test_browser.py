@@ -104,8 +104,8 @@ def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: Simple
     until("the answer's end", lambda: not all_of(".ll-citation"))
     assert browser.title == "Longleaf"
     assert requests_elsewhere(browser, address) == set()
-    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert severe == []
+    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert [message for message in severe if "AbortError" not in message] == []  # reloading aborts what was under way
 
 
 def test_the_page_fits_a_phone(browser: Any, address: str) -> None:

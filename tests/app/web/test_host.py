@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import BadRequest, BadSetting
 from app.settings import Settings
+from app.web.host.guard import Guard
 from app.web.host.serving import bind, warning_for, web_app
 from app.web.host.uploads import Uploads
 from app.web.page import build
@@ -51,6 +53,12 @@ def test_analytics_run_history_and_api_pages_are_off(client: TestClient) -> None
     assert all(event["api_visibility"] == "private" for event in config["dependencies"])
     assert client.get("/gradio_api/runs").status_code == 404
     assert client.get("/docs").status_code == 404
+
+
+def test_gradio_keeps_no_statistics_of_events(services: Services) -> None:
+    queue = build(services)._queue
+    queue.events_recorded = 10_000
+    assert queue.compute_analytics_summary([{"function": "f"}]) == {"functions": {}}
 
 
 def test_another_host_name_is_refused(client: TestClient) -> None:
@@ -146,6 +154,31 @@ def test_what_a_killed_process_left_is_removed_and_a_living_one_keeps_its_own(tm
     assert [path.name for path in root.rglob("*.txt")] == ["mine.txt"]
     alive.close()
     assert list(root.iterdir()) == []
+
+
+def test_an_open_stream_ends_cleanly_when_the_server_stops() -> None:
+    sent: list[Message] = []
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(60)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def scenario() -> None:
+        guard = Guard(endless, "127.0.0.1")
+        scope: Scope = {"type": "http", "path": "/", "method": "GET", "headers": [(b"host", b"127.0.0.1")]}
+        request = asyncio.create_task(guard(scope, receive, send))
+        await asyncio.sleep(0.01)
+        guard.end()
+        await request
+
+    asyncio.run(scenario())
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def test_a_taken_port_is_one_sentence(settings: Settings) -> None:
