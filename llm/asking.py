@@ -1,8 +1,9 @@
 """One question, from the documents on the desk to the checked answer.
 
-The order is fixed: index what is not indexed, read whole what fits, rank the evidence, let the model write the answer
-over what was read (with the best passages put before it once more), decide whether the documents hold an answer, and
-cite the sentences that it rests on.
+The order is fixed: index what is not indexed, read whole what fits, rank the evidence, let the model write the answer,
+decide whether the documents hold one, and cite the sentences that it rests on. A short document is answered over its
+whole reading. For a longer one the best passages are read closely first, which measures better; where they give no
+answer, the whole reading is asked, if there is one.
 """
 
 import threading
@@ -38,8 +39,8 @@ from llm.reading import ReadingCache
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
-_RESTATED_TOKENS = 640  # of the best passages, put behind a document that was read whole
-_CLOSE_TOKENS = 1600  # of passages, read instead of a document that does not fit
+_SHORT_TOKENS = 800  # up to this length the packaged model answers best over the whole document (docs/BENCHMARKS.md)
+_CLOSE_TOKENS = 700  # of passages, at least, in a close reading
 _MAX_CITATIONS = 3
 
 
@@ -51,7 +52,6 @@ class _Cost:
     read_s: float = 0.0  # indexing and reading the documents
     reused_tokens: int = 0
     new_tokens: int = 0
-    question_tokens: int = 0
     question_s: float = 0.0  # from the first token of the question to the first of the answer
     first_token_s: float | None = None
     decoded_tokens: int = 0
@@ -72,6 +72,19 @@ class _Cost:
             prefill_tokens_per_s=round(self.new_tokens / prefill_s, 1) if prefill_s else 0.0,
             decode_tokens_per_s=round(self.decoded_tokens / self.decode_s, 1) if self.decode_s else 0.0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One way's answer, and how probable it is that the documents hold one, judged by it."""
+
+    written: Generated
+    probability: float
+
+    @property
+    def refuses(self) -> bool:
+        text = self.written.text.strip()
+        return not text or text.startswith(NOT_FOUND.rstrip("."))
 
 
 class Asking:
@@ -100,17 +113,30 @@ class Asking:
             return
         ranked = self._desk.searcher(self._documents).rank(self._question, self._options.top_k)
         yield EvidenceFound(_citations(ranked, None))
-        close = compose(self._excerpts(ranked), self._backbone.prompt, self._passage_tokens(whole))
-        written = Generated()
-        if ranked:
-            for piece in self._write(close, whole, written):
-                yield TextDelta(piece)
-        yield Answered(self._answer(written, ranked, None if whole else close))
+        close = compose(self._excerpts(ranked), self._backbone.prompt, self._close_tokens())
+        best = _Draft(Generated(), 0.0)
+        for number, over_whole in enumerate(self._ways(whole) if ranked else ()):
+            written = Generated()
+            for piece in self._write(None if over_whole else close, written):
+                if number == 0:
+                    yield TextDelta(piece)
+            draft = _Draft(written, probability_of_answer(self._question, ranked, written.text, written.mean_logprob))
+            best = max(best, draft, key=lambda one: one.probability)
+            if written.stopped or (is_found(draft.probability) and not draft.refuses):
+                best = draft
+                break
+        yield Answered(self._answer(best, ranked, None if whole else close))
+
+    def _ways(self, whole: bool) -> tuple[bool, ...]:
+        """Ways to write the answer, until one finds it. True: over the whole reading; False: over passages."""
+        if self._options.exact or (whole and self._desk.num_tokens(self._documents) <= _SHORT_TOKENS):
+            return (True,)
+        return (False, True) if whole else (False,)
 
     def _is_read_whole(self) -> bool:
         """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
         question_tokens = len(self._backbone.prompt.suffix(self._question))
-        room = RESERVED_TOKENS - self._restated_tokens() - self._options.max_new_tokens
+        room = RESERVED_TOKENS - self._options.max_new_tokens
         if question_tokens > room:
             raise ContextOverflow(
                 f"the question has {question_tokens} tokens and {self._options.max_new_tokens} go to the answer; "
@@ -124,14 +150,9 @@ class Asking:
             )
         return fits
 
-    def _restated_tokens(self) -> int:
-        return 0 if self._options.exact else _RESTATED_TOKENS
-
-    def _passage_tokens(self, whole: bool) -> int:
-        """How many tokens of passages go into the prompt; a short document needs none beside itself."""
-        if not whole:
-            return min(_CLOSE_TOKENS, self._backbone.context_tokens // 2)
-        return self._restated_tokens() if self._desk.num_tokens(self._documents) > _CLOSE_TOKENS else 0
+    def _close_tokens(self) -> int:
+        """How many tokens of passages go into a close reading: a tenth of the context; more measured worse."""
+        return max(_CLOSE_TOKENS, self._backbone.context_tokens // 10)
 
     def _read(self, whole: bool) -> Iterator[ReadingProgress]:
         started = time.perf_counter()
@@ -143,14 +164,14 @@ class Asking:
                 yield progress
         self._cost.read_s = time.perf_counter() - started
 
-    def _write(self, close: CloseReading, whole: bool, written: Generated) -> Iterator[str]:
+    def _write(self, close: CloseReading | None, written: Generated) -> Iterator[str]:
+        """Writes an answer over a close reading, or over the whole reading where `close` is None."""
         prompt = self._backbone.prompt
-        if whole:
-            cache = self._desk.readings.cache_of(self._desk.stream(self._documents))
-            ids = close.token_ids + prompt.suffix(self._question)
+        if close is None:
+            cache, ids = self._desk.readings.cache_of(self._desk.stream(self._documents)), []
         else:
-            cache = ReadingCache()
-            ids = prompt.prefix + close.token_ids + prompt.suffix(self._question)
+            cache, ids = ReadingCache(), prompt.prefix + close.token_ids
+        ids = ids + prompt.suffix(self._question)
         started = time.perf_counter()
         pieces = generate(
             self._backbone,
@@ -163,22 +184,24 @@ class Asking:
             stop_text=NEXT_QUESTION,  # small models go on asking themselves
             cancel=self._cancel,
         )
+        decoding_since: float | None = None
         for piece in pieces:
+            if decoding_since is None:
+                decoding_since = time.perf_counter()
+                self._cost.question_s += decoding_since - started
             if self._cost.first_token_s is None:
                 self._cost.first_token_s = self._cost.elapsed_s()
-                self._cost.question_s = time.perf_counter() - started
             yield piece
         self._cost.new_tokens += len(ids)
-        self._cost.question_tokens = len(ids)
-        self._cost.decode_s = time.perf_counter() - started - self._cost.question_s
-        self._cost.decoded_tokens = len(written.token_ids)
+        self._cost.decode_s += time.perf_counter() - (decoding_since or started)
+        self._cost.decoded_tokens += len(written.token_ids)
 
-    def _answer(self, written: Generated, ranked: Sequence[Ranked], close: CloseReading | None) -> Answer:
-        probability = probability_of_answer(self._question, ranked, written.text, written.mean_logprob)
-        found = is_found(probability) or written.stopped
+    def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading | None) -> Answer:
+        written = draft.written
+        found = is_found(draft.probability) or written.stopped
         citations = _citations(ranked, written.text) if found else ()
         text = written.text.strip()
-        if found and not written.stopped and (not text or text.startswith(NOT_FOUND.rstrip("."))):
+        if found and not written.stopped and draft.refuses:
             text = (
                 citations[0].quote if citations else ""
             )  # the evidence is strong though the model saw no answer in it
@@ -191,7 +214,7 @@ class Asking:
             coverage=self._coverage(close),
             timing=self._cost.timing(),
             model=self._backbone.name,
-            confidence=probability,
+            confidence=draft.probability,
             stopped=written.stopped,
         )
 

@@ -22,7 +22,7 @@ from llm.storage import index_folder, kv_folder
 from llm.stream import TokenStream
 
 _Key = tuple[tuple[str, int, int], ...]  # of a set of documents, see `_key`
-RESERVED_TOKENS = 1280  # behind a document read whole: restated evidence, the question and its answer
+RESERVED_TOKENS = 640  # behind a document read whole: the question and its answer
 
 
 class Desk:

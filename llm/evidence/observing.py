@@ -35,7 +35,7 @@ SOURCES = {
 }
 _CONTEXTS = 200  # of each file
 _TOP_K = 8
-_CLOSE_TOKENS = 1600  # as in llm.asking: a longer haystack is read closely
+_CLOSE_TOKENS = 1100  # as in llm.asking; here every longer haystack is read closely, which costs less
 _ANSWER_TOKENS = 40
 
 

@@ -84,6 +84,27 @@ def test_the_same_question_gives_the_same_words_after_another(engine: Engine, tr
     assert ask(engine, [document(LEASE)]).answer == first
 
 
+def test_a_longer_document_is_read_closely_and_asked_whole_only_where_passages_give_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = document(
+        LEASE + "\n\n".join(f"Annex {number} of this lease is empty and has no rent." for number in range(20))
+    )
+    assert engine.coverage([longer]).tokens_read > 800
+    monkeypatch.setattr("llm.asking.is_found", lambda probability: True)
+    from_passages = ask(engine, [longer])
+    monkeypatch.setattr("llm.asking.is_found", lambda probability: False)
+    from_nothing = ask(engine, [longer])
+    assert (
+        from_passages.coverage.tokens_read
+        == from_nothing.coverage.tokens_read
+        == engine.coverage([longer]).tokens_total
+    )
+    suffix = len(engine._backbone.prompt.suffix("Which law governs the lease?"))
+    reused = from_nothing.timing.reused_tokens
+    assert reused == from_passages.timing.new_tokens - (from_nothing.timing.new_tokens - suffix) > 800
+
+
 def test_a_document_that_does_not_fit_is_said_not_to_be_read_whole(engine: Engine) -> None:
     long = document(LEASE + "\n".join(f"Annex {number} is empty." for number in range(200)))
     coverage = ask(engine, [long]).coverage
