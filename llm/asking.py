@@ -120,7 +120,7 @@ class Asking:
             for piece in self._write(None if over_whole else close, written):
                 if number == 0:
                     yield TextDelta(piece)
-            draft = _Draft(written, probability_of_answer(self._question, ranked, written.text, written.mean_logprob))
+            draft = _Draft(written, probability_of_answer(self._question, ranked, written.text))
             best = max(best, draft, key=lambda one: one.probability)
             if written.stopped or (is_found(draft.probability) and not draft.refuses):
                 best = draft

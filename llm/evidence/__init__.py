@@ -4,7 +4,7 @@ store = EvidenceStore(folder, Embedder())       # one index a leaf document, bui
 searcher = Searcher([store.load(leaf) for leaf in leaves], embedder)
 ranked = searcher.rank(question, top_k=8)       # passages, best first, with the numbers that ranked them
 quotes(ranked, answer)                          # sentences that carry the answer, as exact ranges
-is_found(probability_of_answer(question, ranked, answer, mean_logprob))
+is_found(probability_of_answer(question, ranked, answer))
 """
 
 from llm.evidence.calibration import is_found, probability_of_answer

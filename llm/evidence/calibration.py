@@ -51,16 +51,14 @@ class Regression:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, self.log_odds(numbers)))))
 
 
-def probability_of_answer(
-    question: str, ranked: Sequence[Ranked], answer: str | None = None, mean_logprob: float = 0.0
-) -> float:
-    """The probability that the documents hold an answer; 0 without evidence. `mean_logprob`: of the answer's tokens."""
+def probability_of_answer(question: str, ranked: Sequence[Ranked], answer: str | None = None) -> float:
+    """The probability that the documents hold an answer, judged also by the model's, if given; 0 without evidence."""
     if not ranked:
         return 0.0
     evidence, numbers = shipped("evidence"), evidence_numbers(question, ranked)
     if answer is None:
         return evidence.probability(numbers)
-    written = answer_numbers(question, ranked, answer, mean_logprob)
+    written = answer_numbers(question, ranked, answer)
     return shipped("answer").probability({"evidence": evidence.log_odds(numbers), **written})
 
 
@@ -96,19 +94,17 @@ def evidence_numbers(question: str, ranked: Sequence[Ranked]) -> dict[str, float
     }
 
 
-def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str, mean_logprob: float) -> dict[str, float]:
+def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str) -> dict[str, float]:
     """What the model's answer adds."""
     words = set(terms(answer))
     places = locate(answer, ranked)
     in_best = words & set(terms(ranked[0].text))
     return {
         "refused": float(normal_answer(answer).startswith("not found")),
-        "logprob": max(mean_logprob, -5.0),
         "located": float(bool(places)),
         "located_in_best": float(any(place.inside(ranked[0]) for place in places)),
         "words_in_best": len(in_best) / len(words) if words else 0.0,
         "words_of_question": len(words & set(ranked[0].term_weights)) / len(words) if words else 0.0,
-        "answer_chars": math.log1p(len(answer)) / 5,
         "answer_kind": _kind_found(question, answer),
     }
 

@@ -3,7 +3,6 @@
 Owns which files are used, how many contexts of each, and how the model is asked; `llm.evidence.fit` owns the fitting.
 """
 
-import math
 import random
 import sys
 from collections.abc import Iterator, Sequence
@@ -82,7 +81,7 @@ def observe_answers(
         chosen = random.Random(split).sample(inside, min(number // 2 if split == "dev" else number, len(inside)))
         for at, item in enumerate(chosen):
             written = _answer(item.example, item.ranked, backbone)
-            numbers = answer_numbers(item.example.question, item.ranked, written.text, written.mean_logprob)
+            numbers = answer_numbers(item.example.question, item.ranked, written.text)
             yield Observed(item.example, split, item.ranked, {"evidence": evidence.log_odds(item.numbers), **numbers})
             if at % 20 == 0:
                 print(f"{split}: {at} of {len(chosen)} answers", file=sys.stderr, flush=True)
@@ -105,5 +104,4 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> G
     prompt_ids = prompt.prefix + tokens + prompt.suffix(example.question)
     for _ in generate(backbone, ReadingCache(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
         pass
-    assert not math.isnan(written.mean_logprob), "the model's probabilities are numbers"
     return written

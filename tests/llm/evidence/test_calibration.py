@@ -41,7 +41,7 @@ def test_a_regression_is_the_logistic_of_its_sum() -> None:
 def test_shipped_coefficients_name_exactly_the_numbers(words) -> None:
     evidence = ranked(words, "When is the rent due?")
     assert set(shipped("evidence").weights) == set(evidence_numbers("When is the rent due?", evidence))
-    written = answer_numbers("When is the rent due?", evidence, "the first", -0.1)
+    written = answer_numbers("When is the rent due?", evidence, "the first")
     assert set(shipped("answer").weights) == {"evidence", *written}
     assert 0.2 <= shipped("answer").threshold <= 0.8
 
@@ -52,7 +52,7 @@ def test_a_question_that_the_lease_answers_is_likelier_than_one_that_it_does_not
     for with_answer in (False, True):
         chances = [
             [
-                probability_of_answer(question, ranked(embedder, question), answer if with_answer else None, -0.3)
+                probability_of_answer(question, ranked(embedder, question), answer if with_answer else None)
                 for question in group
             ]
             for group, answer in ((answered, "the first day of each month"), (foreign, "Alexander Fleming"))
@@ -64,20 +64,18 @@ def test_a_question_that_the_lease_answers_is_likelier_than_one_that_it_does_not
 
 
 def test_no_evidence_is_no_answer() -> None:
-    assert probability_of_answer("anything?", [], "words", 0.0) == 0.0
+    assert probability_of_answer("anything?", [], "words") == 0.0
     assert not is_found(0.0)
 
 
 def test_numbers_of_an_answer(words) -> None:
     evidence = ranked(words, "What is the rent?")
-    numbers = answer_numbers("What is the rent?", evidence, "950 Euros", -0.25)
+    numbers = answer_numbers("What is the rent?", evidence, "950 Euros")
     assert numbers["located"] == numbers["located_in_best"] == numbers["words_in_best"] == 1.0
     assert numbers["refused"] == numbers["words_of_question"] == 0.0
-    assert numbers["logprob"] == -0.25
-    refusal = answer_numbers("What is the rent?", evidence, "Not found in the document.", -9.0)
+    refusal = answer_numbers("What is the rent?", evidence, "Not found in the document.")
     assert refusal["refused"] == 1.0
     assert refusal["located"] == 0.0
-    assert refusal["logprob"] == -5.0
 
 
 @pytest.mark.parametrize(
@@ -91,4 +89,4 @@ def test_numbers_of_an_answer(words) -> None:
     ],
 )
 def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: float) -> None:
-    assert answer_numbers(question, ranked(words, question), answer, 0.0)["answer_kind"] == kind
+    assert answer_numbers(question, ranked(words, question), answer)["answer_kind"] == kind
