@@ -1,0 +1,64 @@
+"""Attention of a pass's queries over what a layer shows: dense, or in parts whose results are merged.
+
+Queries are the last S of the T positions shown, so causality needs no mask tensor from outside. All functions take and
+return states without a batch dimension.
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+def attend(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, scaling: float, window: int | None = None
+) -> torch.Tensor:
+    """query (H, S, C), keys (K, T, C), values (K, T, C') -> (S, H, C'). Query i sees keys up to T - S + i.
+
+    `window` limits it to the last `window` of these, itself included.
+    """
+    num_new, num_shown = query.shape[1], keys.shape[1]
+    mask = None
+    if num_new > 1 or (window is not None and num_shown > window):
+        mask = visible(num_new, num_shown, window, query.device)
+    output = F.scaled_dot_product_attention(
+        query[None], keys[None], values[None], attn_mask=mask, scale=scaling, enable_gqa=True
+    )
+    return output[0].transpose(0, 1)
+
+
+def attend_part(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, scaling: float, mask: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention over some of the keys: (H, S, C') in float32, and log-sum-exp (H, S) to merge it by.
+
+    `mask` (S, T): True at (i, j) means that query i sees key j.
+    """
+    heads, num_new, _ = query.shape
+    grouped = query.float().unflatten(0, (keys.shape[0], -1)).flatten(1, 2)  # (K, H/K * S, C)
+    scores = torch.bmm(grouped, keys.float().transpose(1, 2)) * scaling  # (K, H/K * S, T)
+    scores = scores.reshape(heads, num_new, -1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    log_sum = scores.logsumexp(-1)  # (H, S)
+    weights = (scores - log_sum.nan_to_num(neginf=0.0)[..., None]).exp()
+    weights = weights.reshape(keys.shape[0], -1, keys.shape[1])
+    output = torch.bmm(weights, values.float())  # (K, H/K * S, C')
+    return output.reshape(heads, num_new, -1), log_sum
+
+
+def merge(
+    first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two parts as one (Flash Attention, arXiv:2205.14135, section 3.1)."""
+    (out_a, log_a), (out_b, log_b) = first, second
+    log_sum = torch.logaddexp(log_a, log_b)
+    share_a = (log_a - log_sum).exp()[..., None]
+    share_b = (log_b - log_sum).exp()[..., None]
+    return out_a * share_a + out_b * share_b, log_sum
+
+
+def visible(num_new: int, num_shown: int, window: int | None, device: torch.device) -> torch.Tensor:
+    """(S, T): True at (i, j) means that query i sees key j."""
+    query_at = torch.arange(num_shown - num_new, num_shown, device=device)[:, None]
+    key_at = torch.arange(num_shown, device=device)[None]
+    seen = key_at <= query_at
+    return seen if window is None else seen & (key_at > query_at - window)

@@ -1,0 +1,24 @@
+"""The contract of a runner: the one thing that carries tokens through a model's layers over a working set."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from llm.kv.layout import LayerLayout
+from llm.runtime.rotation import Rotation
+from llm.runtime.working import WorkingKV
+
+
+class Runner(Protocol):
+    """One model. Implementations: any transformers model, and the packed Llama shapes on a CPU."""
+
+    layouts: Sequence[LayerLayout]
+    rotation: Rotation
+
+    def forward(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+        """Carries the tokens through the model in as many passes as `kv.room` asks for; they are appended to `kv`.
+
+        Logits (V,) of the last token, in float32.
+        """
+        ...
