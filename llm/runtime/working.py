@@ -10,6 +10,7 @@ import torch
 
 from llm.kv.layout import LayerKind, LayerLayout
 from llm.runtime.attention import attend
+from llm.runtime.latent import LatentExpansion, attend_latent
 from llm.runtime.rotation import NoRotation, Rotation
 
 _FIRST_CAPACITY = 1024  # tokens
@@ -25,12 +26,23 @@ class LayerKV:
         self._keys = torch.empty((layout.key_heads, 0, layout.key_width), device=device, dtype=dtype)
         self._values = torch.empty((layout.value_heads, 0, layout.value_width), device=device, dtype=dtype)
 
-    def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scaling: float) -> torch.Tensor:
+    def attend(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *,
+        scaling: float,
+        expansion: LatentExpansion | None = None,
+    ) -> torch.Tensor:
         """query (H, S, C), key (K, S, C), value (K, S, C') of the next S tokens, un-rotated -> (S, H, C').
 
-        Appends the tokens.
+        Appends the tokens. A latent layer needs its `expansion`; it is given latents as key and rotary keys as value.
         """
         start = self.num_shown
+        if expansion is not None:
+            self._append(key, self._rotation.rotate(value, start))
+            return attend_latent(self._rotation.rotate(query, start), *self.shown(), expansion, scaling=scaling)
         self._append(self._rotation.rotate(key, start), value)
         keys, values = self.shown()
         window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
