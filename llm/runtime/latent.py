@@ -25,7 +25,7 @@ class LatentExpansion:
     @classmethod
     def from_weight(cls, weight: torch.Tensor, *, key_width: int, value_width: int) -> "LatentExpansion":
         """weight (H * (N + V), W), a head's keys before its values, as in `kv_b_proj`. The parts are views."""
-        heads = weight.unflatten(0, (-1, key_width + value_width))  # (H, N + V, W)
+        heads = weight.view(-1, key_width + value_width, weight.shape[1])  # (H, N + V, W)
         return cls(heads[:, :key_width], heads[:, key_width:])
 
     def is_cheaper(self, num_new: int, num_shown: int) -> bool:
@@ -89,7 +89,8 @@ def attend_absorbed(
 ) -> torch.Tensor:
     """In the latents' own space. Shapes as in `attend_latent`."""
     num_new, num_shown = query.shape[1], latents.shape[1]
-    passing, turning = query.split((expansion.keys.shape[1], rotary_keys.shape[2]), -1)  # (H, S, N), (H, S, R)
+    key_width = expansion.keys.shape[1]
+    passing, turning = query[..., :key_width], query[..., key_width:]  # (H, S, N), (H, S, R)
     absorbed = torch.bmm(passing, expansion.keys)  # (H, S, W)
     scores = absorbed @ latents[0].T + turning @ rotary_keys[0].T  # (H, S, T)
     scores = scores.float() * scaling

@@ -2,11 +2,14 @@
 
 The model is fed position 0 and so hands over un-rotated queries and keys. A rotation of attention by a constant
 changes nothing, so only differences of positions matter: the runtime numbers what it shows compactly.
+Frequencies, scaled ones included (llama3, YaRN), are those of the model's own rotary module. Its gain on cosine and
+sine (`attention_scaling`) has been applied by the model at position 0 already and is not applied here.
 """
 
 from typing import Protocol
 
 import torch
+from transformers import PreTrainedModel
 
 
 class Rotation(Protocol):
@@ -23,11 +26,12 @@ class HalfRotation:
     def __init__(self, inverse_frequencies: torch.Tensor) -> None:
         """inverse_frequencies (R/2,) float32, in radians a position."""
         self._inverse_frequencies = inverse_frequencies
-        self._tables: dict[torch.dtype, tuple[torch.Tensor, torch.Tensor]] = {}  # cos, sin (T, R), grown on demand
+        # cos, sin (T, R), grown on demand
+        self._tables: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
         end = start + states.shape[-2]
-        cos, sin = self._table(end, states.dtype)
+        cos, sin = self._table(end, states)
         cos, sin = cos[start:end], sin[start:end]
         width = cos.shape[-1]
         if width < states.shape[-1]:
@@ -35,17 +39,68 @@ class HalfRotation:
             return torch.cat((passing, _turn(turning, cos, sin)), -1)
         return _turn(states, cos, sin)
 
-    def _table(self, end: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        known = self._tables.get(dtype)
+    def _table(self, end: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        known = self._tables.get((like.device, like.dtype))
         if known is None or len(known[0]) < end:
-            size = max(1024, 1 << (end - 1).bit_length())
-            positions = torch.arange(size, device=self._inverse_frequencies.device, dtype=torch.float32)
-            angles = positions[:, None] * self._inverse_frequencies  # (T, R/2)
+            angles = _angles(self._inverse_frequencies, end, like.device)  # (T, R/2)
             cos, sin = angles.cos(), angles.sin()
             # the sine of the first half carries the minus of rotate-half
-            known = torch.cat((cos, cos), -1).to(dtype), torch.cat((-sin, sin), -1).to(dtype)
-            self._tables[dtype] = known
+            known = torch.cat((cos, cos), -1).to(like.dtype), torch.cat((-sin, sin), -1).to(like.dtype)
+            self._tables[like.device, like.dtype] = known
         return known
+
+
+class PairRotation:
+    """Channel 2c turns with channel 2c + 1, in float32, as in Llama 4; the last R of C channels turn."""
+
+    def __init__(self, inverse_frequencies: torch.Tensor) -> None:
+        """inverse_frequencies (R/2,) float32, in radians a position."""
+        self._inverse_frequencies = inverse_frequencies
+        self._tables: dict[torch.device, torch.Tensor] = {}  # cos + i sin (T, R/2), grown on demand
+
+    def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
+        end = start + states.shape[-2]
+        turns = self._table(end, states.device)[start:end]
+        width = 2 * turns.shape[-1]
+        pairs = torch.view_as_complex(states[..., -width:].float().reshape(*states.shape[:-1], -1, 2))  # (H, S, R/2)
+        turned = torch.view_as_real(pairs * turns).flatten(-2).to(states.dtype)  # (H, S, R)
+        return turned if width == states.shape[-1] else torch.cat((states[..., :-width], turned), -1)
+
+    def _table(self, end: int, device: torch.device) -> torch.Tensor:
+        known = self._tables.get(device)
+        if known is None or len(known) < end:
+            angles = _angles(self._inverse_frequencies, end, device)
+            known = self._tables[device] = torch.polar(torch.ones_like(angles), angles)
+        return known
+
+
+class NoRotation:
+    """For layers without positions."""
+
+    def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
+        return states
+
+
+# The families that tests compare with transformers' own attention. DeepSeek-V3 pairs neighbouring channels, but hands
+# them over sorted into halves.
+_HALVES = frozenset(("deepseek_v3", "leafmoe", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "smollm3"))
+_PAIRS = frozenset(("deepseek_v2", "llama4_text"))
+_FIXED_ROPE_TYPES = frozenset(("default", "linear", "llama3", "yarn"))  # others change with the length
+
+
+def rotation_of(model: PreTrainedModel) -> Rotation | None:
+    """The model's rotation; None for a family that is not known to be fed position 0 rightly."""
+    text = model.config.get_text_config(decoder=True)
+    kind = HalfRotation if text.model_type in _HALVES else PairRotation if text.model_type in _PAIRS else None
+    modules = [module for module in model.modules() if hasattr(module, "inv_freq")]
+    if kind is None or len(modules) != 1 or getattr(modules[0], "rope_type", None) not in _FIXED_ROPE_TYPES:
+        return None
+    inverse_frequencies = modules[0].inv_freq
+    assert isinstance(inverse_frequencies, torch.Tensor), "a rotary module keeps its frequencies in a tensor"
+    turning = getattr(text, "qk_rope_head_dim" if getattr(text, "kv_lora_rank", None) else "head_dim", None)
+    if 2 * len(inverse_frequencies) != (turning or text.hidden_size // text.num_attention_heads):
+        return None
+    return kind(inverse_frequencies.float())
 
 
 def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -54,8 +109,8 @@ def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.T
     return torch.addcmul(states * cos, swapped, sin)
 
 
-class NoRotation:
-    """For layers without positions."""
-
-    def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
-        return states
+def _angles(inverse_frequencies: torch.Tensor, end: int, device: torch.device) -> torch.Tensor:
+    """(T, R/2) of positions 0, 1, … up to at least `end`, with room to grow."""
+    size = max(1024, 1 << (end - 1).bit_length())
+    positions = torch.arange(size, device=device, dtype=torch.float32)
+    return positions[:, None] * inverse_frequencies.to(device)

@@ -1,0 +1,82 @@
+"""Layer kinds: what each layer of a model keeps of a token, read from the model's config alone, and what it adds up to.
+
+Field names are transformers': `layer_types` where a config has it, else `sliding_window` and `attention_chunk_size`
+for every layer, as transformers' own caches read it; `no_rope_layers` (0: no positions) of Llama 4 and SmolLM3;
+`kv_lora_rank` and `qk_rope_head_dim` of DeepSeek's latent attention.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import PretrainedConfig
+
+from llm.errors import ModelNotFound
+from llm.kv.layout import LayerKind, LayerLayout
+
+_KINDS = {
+    "full_attention": LayerKind.FULL,
+    "sliding_attention": LayerKind.SLIDING,
+    "chunked_attention": LayerKind.CHUNKED,
+}
+_CANNOT = "; use a model whose layers are all full, sliding, chunked or latent attention"
+
+
+def layouts_of(config: PretrainedConfig) -> tuple[LayerLayout, ...]:
+    """The layouts of all layers, first layer first. Raises ModelNotFound for a model that keeps anything else."""
+    text: Any = config.get_text_config(decoder=True)
+    _refuse_unknown(text)
+    return tuple(_layout_of(text, kind, index) for index, kind in enumerate(_kinds_of(text)))
+
+
+def kv_bytes_per_token(layouts: Sequence[LayerLayout], dtype: torch.dtype) -> int:
+    """Bytes that every further token adds for good: layers that forget do not count."""
+    return sum(layout.values_per_token for layout in layouts if layout.reach is None) * dtype.itemsize
+
+
+def kv_bytes(layouts: Sequence[LayerLayout], num_tokens: int, dtype: torch.dtype) -> int:
+    """Bytes of `num_tokens` tokens; chunked and sliding layers count with their reach at most."""
+    values = 0
+    for layout in layouts:
+        kept = num_tokens if layout.reach is None else min(num_tokens, layout.reach)
+        values += kept * layout.values_per_token
+    return values * dtype.itemsize
+
+
+def _kinds_of(text: Any) -> list[LayerKind]:
+    names = getattr(text, "layer_types", None)
+    if names is None:
+        if getattr(text, "sliding_window", None) is not None:
+            return [LayerKind.SLIDING] * text.num_hidden_layers
+        if getattr(text, "attention_chunk_size", None) is not None:
+            return [LayerKind.CHUNKED] * text.num_hidden_layers
+        return [LayerKind.FULL] * text.num_hidden_layers
+    if unknown := sorted(set(names) - set(_KINDS)):
+        raise ModelNotFound(f"model type {text.model_type!r} has layers of kind {', '.join(unknown)}{_CANNOT}")
+    return [_KINDS[name] for name in names]
+
+
+def _layout_of(text: Any, kind: LayerKind, index: int) -> LayerLayout:
+    if getattr(text, "kv_lora_rank", None):
+        return LayerLayout(LayerKind.LATENT, 1, text.kv_lora_rank, 1, text.qk_rope_head_dim)
+    has_positions = getattr(text, "no_rope_layers", None) or [1] * text.num_hidden_layers
+    if not has_positions[index]:
+        if kind is not LayerKind.FULL:
+            raise ModelNotFound(
+                f"layer {index} of model type {text.model_type!r} is {kind} and has no positions; "
+                "use a model whose layers without positions see every token"
+            )
+        kind = LayerKind.UNROTATED
+    reach = {LayerKind.CHUNKED: "attention_chunk_size", LayerKind.SLIDING: "sliding_window"}.get(kind)
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return LayerLayout(kind, heads, width, heads, width, getattr(text, reach) if reach else None)
+
+
+def _refuse_unknown(text: Any) -> None:
+    """What a config says of an attention that the runtime does not compute."""
+    if not hasattr(text, "num_attention_heads"):
+        raise ModelNotFound(f"model type {text.model_type!r} has no attention heads{_CANNOT}")
+    for name in ("attn_logit_softcapping", "kv_sharing_modes", "index_topk"):
+        if getattr(text, name, None):
+            raise ModelNotFound(f"model type {text.model_type!r} needs {name}, which the runtime lacks{_CANNOT}")

@@ -1,0 +1,172 @@
+"""Any transformers model as a runner, through transformers' public doors only: an attention function and a cache.
+
+The model is fed position 0 for every token, so that it hands over un-rotated queries and keys; the working set rotates
+them. Of a family whose rotation is not known it is fed the true positions, and its keys are kept rotated: exact within
+the trained context, but such keys cannot be renumbered (`is_position_free` is False).
+
+The working set reaches the attention function as a keyword argument of the model's forward. A call without it, such as
+`generate`, is answered by plain attention. Traps: Llama 4 asks the cache how many tokens it has seen, for its
+temperature, and is told the true number; DeepSeek gives the cache latents and the attention function expanded keys.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.cache_utils import Cache
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from llm.attention import attend
+from llm.errors import ModelNotFound
+from llm.kv.layout import LayerKind
+from llm.runtime.kinds import layouts_of
+from llm.runtime.latent import LatentExpansion
+from llm.runtime.rotation import NoRotation, rotation_of
+from llm.runtime.working import WorkingKV
+
+_ATTENTION = "longleaf_working_set"
+_NOT_COMPUTED = ("softcap", "s_aux", "position_bias")  # what some models ask of an attention function besides
+
+
+class TransformersRunner:
+    """One model. Making it sets the model's attention function."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.layouts = layouts_of(model.config)
+        rotation = rotation_of(model)
+        self.rotation = rotation or NoRotation()
+        self.is_position_free = rotation is not None
+        self._model = model
+        self._expansions = _expansions(model) if self.layouts[0].kind is LayerKind.LATENT else {}
+        # a mask of four dimensions is handed through as it is, so that none is built for each pass
+        self._no_mask = torch.ones((1, 1, 1, 1), dtype=torch.bool)
+        AttentionInterface.register(_ATTENTION, _attention)
+        AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
+        model.set_attn_implementation(_ATTENTION)
+
+    @torch.no_grad()
+    def forward(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+        """Carries the tokens through the model in as many passes as `kv.room` asks for; they are appended to `kv`.
+
+        Logits (V,) of the last token, in float32. Raises ModelNotFound if the model does not use both doors.
+        """
+        assert token_ids, "a forward pass needs a token"
+        done = 0
+        while done < len(token_ids):
+            num_new = kv.room(len(token_ids) - done)
+            logits = self._pass(token_ids[done : done + num_new], kv)
+            done += num_new
+        return logits.float()
+
+    def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+        device = self._model.get_input_embeddings().weight.device
+        input_ids = torch.tensor([token_ids], device=device)  # (1, S)
+        if self.is_position_free:
+            position_ids = torch.zeros_like(input_ids)
+        else:
+            position_ids = torch.arange(kv.num_tokens, kv.num_tokens + len(token_ids), device=device)[None]
+        kv.begin(len(token_ids))
+        working = _Pass(kv, self._expansions)
+        output = self._model(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            attention_mask=self._no_mask,
+            past_key_values=working,
+            use_cache=True,
+            logits_to_keep=1,
+            working=working,
+        )
+        if working.attended != list(range(len(kv.layers))):
+            raise ModelNotFound(
+                f"model type {self._model.config.model_type!r} does not attend through transformers' attention "
+                f"interface: {len(working.attended)} of {len(kv.layers)} layers did; use a model of another family"
+            )
+        kv.finish()
+        logits: torch.Tensor = output.logits[0, -1]  # (V,)
+        return logits
+
+
+class _Pass(Cache):
+    """What one pass gives to the model as its cache, and to the attention function as its working set."""
+
+    def __init__(self, kv: WorkingKV, expansions: dict[int, LatentExpansion]) -> None:
+        super().__init__(layers=[])
+        self.attended: list[int] = []
+        self._kv = kv
+        self._expansions = expansions
+        self._latents: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hands the states of the pass through; a latent layer's are remembered for its attention."""
+        if layer_idx in self._expansions:
+            self._latents = key_states, value_states
+        return key_states, value_states
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Tokens seen before this pass."""
+        return self._kv.num_tokens
+
+    def attend(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    ) -> torch.Tensor:
+        """query (1, H, S, C), key (1, K, S, C), value (1, K, S, C') -> (1, S, H, C'). Appends the tokens."""
+        expansion = self._expansions.get(layer)
+        if expansion is not None:
+            assert self._latents is not None, f"layer {layer} attended before it gave its latents to the cache"
+            (key, value), self._latents = self._latents, None
+        layer_kv = self._kv.layers[layer]
+        expected = layer_kv.layout.key_heads, layer_kv.layout.key_width
+        if (key.shape[1], key.shape[3]) != expected:
+            raise ModelNotFound(
+                f"layer {layer} of the model has {key.shape[1]} key heads of {key.shape[3]} channels, its config says "
+                f"{expected[0]} of {expected[1]}; use a model of another family"
+            )
+        self.attended.append(layer)
+        return layer_kv.attend(query[0], key[0], value[0], scaling=scaling, expansion=expansion)[None]
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    working: _Pass | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """What transformers calls. Shapes as in `_Pass.attend`."""
+    if working is None:
+        return attend(module, query, key, value, attention_mask, scaling, **kwargs)
+    if asked := [name for name in _NOT_COMPUTED if kwargs.get(name) is not None]:
+        raise ModelNotFound(
+            f"the model's attention needs {', '.join(asked)}, which the runtime lacks; use a model of another family"
+        )
+    layer = module.layer_idx
+    assert isinstance(layer, int), "an attention module knows the number of its layer"
+    return working.attend(layer, query, key, value, scaling or query.shape[-1] ** -0.5), None
+
+
+def _expansions(model: PreTrainedModel) -> dict[int, LatentExpansion]:
+    """By layer: `kv_b_proj` of every latent attention. Views of the weights; a quantised layer's are expanded."""
+    found = {}
+    for module in model.modules():
+        if hasattr(module, "kv_b_proj"):
+            weight = _weight_of(module.kv_b_proj, model.dtype)
+            found[int(module.layer_idx)] = LatentExpansion.from_weight(
+                weight, key_width=int(module.qk_nope_head_dim), value_width=int(module.v_head_dim)
+            )
+    return found
+
+
+def _weight_of(linear: Any, dtype: torch.dtype) -> torch.Tensor:
+    """(out, in). What a layer in another format than plain numbers does to the unit vectors is its matrix."""
+    weight: torch.Tensor = linear.weight
+    if type(linear) is torch.nn.Linear:
+        return weight
+    with torch.no_grad():
+        columns: torch.Tensor = linear(torch.eye(linear.in_features, device=weight.device, dtype=dtype))
+    return columns.T.contiguous()
