@@ -17,11 +17,9 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
-    DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from llm.answer import ModelName
 from llm.attention import ATTENTION, register_attention
@@ -30,6 +28,10 @@ from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
 from llm.prompt import Prompt
+from llm.runtime.kinds import layouts_of
+from llm.runtime.runner import Runner
+from llm.runtime.through_transformers import TransformersRunner
+from llm.runtime.working import WorkingKV
 
 LEAFMOE_NAME = "leafmoe-135m"
 LEAFMOE_WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "leafmoe-135m.safetensors"
@@ -41,6 +43,7 @@ class Backbone:
     """Everything that a reading or an answer needs from a model. Not safe for two threads at once."""
 
     model: PreTrainedModel
+    runner: Runner
     tokenizer: PreTrainedTokenizerBase
     prompt: Prompt
     name: ModelName
@@ -54,6 +57,10 @@ class Backbone:
     @property
     def dtype(self) -> torch.dtype:
         return next(self.model.parameters()).dtype
+
+    def empty_kv(self) -> WorkingKV:
+        """A working set without tokens, in memory."""
+        return WorkingKV(self.runner.layouts, self.runner.rotation, device=self.device, dtype=self.dtype)
 
     def snapshot_identity(self) -> str:
         """Names weights, tokenizer, prompt and dtype; a reading made under another identity is refused."""
@@ -90,8 +97,10 @@ def load_backbone(
     model, tokenizer, model_name = loaded
     if model.config._attn_implementation == "sdpa":
         model.set_attn_implementation(ATTENTION)
+    model = _placed(model, chosen_device)
     return Backbone(
-        _placed(model, chosen_device),
+        model,
+        TransformersRunner(model),
         tokenizer,
         Prompt(tokenizer),
         model_name,
@@ -121,7 +130,7 @@ def _load_packaged(name: str, base: Path, dtype: torch.dtype) -> _Loaded:
 def _load_checkpoint(where: str, dtype: torch.dtype) -> _Loaded:
     try:
         config = AutoConfig.from_pretrained(where)
-        _refuse_unsupported(where, config)
+        layouts_of(config)  # refuses what cannot be kept before any weight is loaded
         tokenizer = AutoTokenizer.from_pretrained(where)
         model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -157,21 +166,6 @@ def _dtype_of(dtype: str | None, device: torch.device) -> torch.dtype:
         return chosen
     fast_bfloat16 = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast_bfloat16 else torch.float32
-
-
-def _refuse_unsupported(where: str, config: transformers.PretrainedConfig) -> None:
-    """Layers that keep something else than keys and values cannot be stored yet, so such a model is refused."""
-    text_config = config.get_text_config(decoder=True)
-    kinds = {type(layer) for layer in DynamicCache(config=text_config).layers} - {
-        DynamicLayer,
-        DynamicSlidingWindowLayer,
-    }
-    if kinds:
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise ModelNotFound(
-            f"model {where!r} has layers that Longleaf cannot keep on disk yet ({names}); "
-            "use a model whose layers are all full, sliding or chunked attention"
-        )
 
 
 def _context_tokens(config: transformers.PretrainedConfig) -> int:

@@ -19,7 +19,6 @@ _KINDS = {
     "sliding_attention": LayerKind.SLIDING,
     "chunked_attention": LayerKind.CHUNKED,
 }
-_CANNOT = "; use a model whose layers are all full, sliding, chunked or latent attention"
 
 
 def layouts_of(config: PretrainedConfig) -> tuple[LayerLayout, ...]:
@@ -52,7 +51,7 @@ def _kinds_of(text: Any) -> list[LayerKind]:
             return [LayerKind.CHUNKED] * text.num_hidden_layers
         return [LayerKind.FULL] * text.num_hidden_layers
     if unknown := sorted(set(names) - set(_KINDS)):
-        raise ModelNotFound(f"model type {text.model_type!r} has layers of kind {', '.join(unknown)}{_CANNOT}")
+        raise _refusal(text, f"kinds {', '.join(unknown)}")
     return [_KINDS[name] for name in names]
 
 
@@ -62,10 +61,7 @@ def _layout_of(text: Any, kind: LayerKind, index: int) -> LayerLayout:
     has_positions = getattr(text, "no_rope_layers", None) or [1] * text.num_hidden_layers
     if not has_positions[index]:
         if kind is not LayerKind.FULL:
-            raise ModelNotFound(
-                f"layer {index} of model type {text.model_type!r} is {kind} and has no positions; "
-                "use a model whose layers without positions see every token"
-            )
+            raise _refusal(text, f"layer {index} is {kind} and has no positions")
         kind = LayerKind.UNROTATED
     reach = {LayerKind.CHUNKED: "attention_chunk_size", LayerKind.SLIDING: "sliding_window"}.get(kind)
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
@@ -76,7 +72,14 @@ def _layout_of(text: Any, kind: LayerKind, index: int) -> LayerLayout:
 def _refuse_unknown(text: Any) -> None:
     """What a config says of an attention that the runtime does not compute."""
     if not hasattr(text, "num_attention_heads"):
-        raise ModelNotFound(f"model type {text.model_type!r} has no attention heads{_CANNOT}")
+        raise _refusal(text, "no attention heads")
     for name in ("attn_logit_softcapping", "kv_sharing_modes", "index_topk"):
         if getattr(text, name, None):
-            raise ModelNotFound(f"model type {text.model_type!r} needs {name}, which the runtime lacks{_CANNOT}")
+            raise _refusal(text, name)
+
+
+def _refusal(text: Any, what: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"model type {text.model_type!r} has layers that Longleaf cannot keep on disk yet ({what}); "
+        "use a model whose layers are all full, sliding, chunked or latent attention"
+    )

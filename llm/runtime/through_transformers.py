@@ -19,10 +19,10 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from llm.attention import attend
 from llm.errors import ModelNotFound
-from llm.kv.layout import LayerKind
+from llm.kv.layout import LayerKind, LayerLayout
 from llm.runtime.kinds import layouts_of
 from llm.runtime.latent import LatentExpansion
-from llm.runtime.rotation import NoRotation, rotation_of
+from llm.runtime.rotation import NoRotation, Rotation, rotation_of
 from llm.runtime.working import WorkingKV
 
 _ATTENTION = "longleaf_working_set"
@@ -30,15 +30,17 @@ _NOT_COMPUTED = ("softcap", "s_aux", "position_bias")  # what some models ask of
 
 
 class TransformersRunner:
-    """One model. Making it sets the model's attention function."""
+    """One model. Making it sets the model's attention function; raises ModelNotFound for one that has no such door."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self.layouts = layouts_of(model.config)
+        if not model._supports_attention_backend:
+            raise _refusal(model, "it does not attend through transformers' attention interface")
+        self.layouts: Sequence[LayerLayout] = layouts_of(model.config)
         rotation = rotation_of(model)
-        self.rotation = rotation or NoRotation()
+        self.rotation: Rotation = rotation or NoRotation()
         self.is_position_free = rotation is not None
         self._model = model
-        self._expansions = _expansions(model) if self.layouts[0].kind is LayerKind.LATENT else {}
+        self._expansions = _expansions(model, self.layouts)
         # a mask of four dimensions is handed through as it is, so that none is built for each pass
         self._no_mask = torch.ones((1, 1, 1, 1), dtype=torch.bool)
         AttentionInterface.register(_ATTENTION, _attention)
@@ -60,7 +62,7 @@ class TransformersRunner:
         return logits.float()
 
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
-        device = self._model.get_input_embeddings().weight.device
+        device = self._model.device
         input_ids = torch.tensor([token_ids], device=device)  # (1, S)
         if self.is_position_free:
             position_ids = torch.zeros_like(input_ids)
@@ -78,10 +80,7 @@ class TransformersRunner:
             working=working,
         )
         if working.attended != list(range(len(kv.layers))):
-            raise ModelNotFound(
-                f"model type {self._model.config.model_type!r} does not attend through transformers' attention "
-                f"interface: {len(working.attended)} of {len(kv.layers)} layers did; use a model of another family"
-            )
+            raise _refusal(self._model, f"only layers {working.attended} of {len(kv.layers)} attended to what was read")
         kv.finish()
         logits: torch.Tensor = output.logits[0, -1]  # (V,)
         return logits
@@ -150,15 +149,18 @@ def _attention(
     return working.attend(layer, query, key, value, scaling or query.shape[-1] ** -0.5), None
 
 
-def _expansions(model: PreTrainedModel) -> dict[int, LatentExpansion]:
-    """By layer: `kv_b_proj` of every latent attention. Views of the weights; a quantised layer's are expanded."""
+def _expansions(model: PreTrainedModel, layouts: Sequence[LayerLayout]) -> dict[int, LatentExpansion]:
+    """By latent layer: its `kv_b_proj`. Views of the weights; a quantised layer's are expanded."""
+    attentions: list[Any] = [module for module in model.modules() if hasattr(module, "kv_b_proj")]
+    latent = [index for index, layout in enumerate(layouts) if layout.kind is LayerKind.LATENT]
+    if [attention.layer_idx for attention in attentions] != latent:
+        raise _refusal(model, f"it has {len(attentions)} latent attentions in {len(latent)} latent layers")
     found = {}
-    for module in model.modules():
-        if hasattr(module, "kv_b_proj"):
-            weight = _weight_of(module.kv_b_proj, model.dtype)
-            found[int(module.layer_idx)] = LatentExpansion.from_weight(
-                weight, key_width=int(module.qk_nope_head_dim), value_width=int(module.v_head_dim)
-            )
+    for attention in attentions:
+        weight = _weight_of(attention.kv_b_proj, model.dtype)
+        found[attention.layer_idx] = LatentExpansion.from_weight(
+            weight, key_width=attention.qk_nope_head_dim, value_width=attention.v_head_dim
+        )
     return found
 
 
@@ -170,3 +172,9 @@ def _weight_of(linear: Any, dtype: torch.dtype) -> torch.Tensor:
     with torch.no_grad():
         columns: torch.Tensor = linear(torch.eye(linear.in_features, device=weight.device, dtype=dtype))
     return columns.T.contiguous()
+
+
+def _refusal(model: PreTrainedModel, why: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"a model of type {model.config.model_type!r} cannot be read with: {why}; use a model of another family"
+    )
