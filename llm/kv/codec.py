@@ -15,6 +15,7 @@ to the same bytes again if the keys were bfloat16 and the values 8 bits wide.
 
 import math
 from enum import StrEnum
+from functools import lru_cache
 
 import torch
 
@@ -33,6 +34,7 @@ class KVDtype(StrEnum):
 _EXACT = {KVDtype.FLOAT32: torch.float32, KVDtype.BFLOAT16: torch.bfloat16}
 _BITS = {KVDtype.FLOAT32: 32, KVDtype.BFLOAT16: 16, KVDtype.INT8: 8, KVDtype.INT4: 4}
 _SCALE_BYTES = 2  # bfloat16
+_DECODED_AT_ONCE = 8  # blocks: on a CPU, larger scratch costs more in page faults than the arithmetic does
 _BELOW_ONE = 1 - 2.0**-22  # keeps the largest decoded key below its bound, whatever the rounding
 
 
@@ -65,7 +67,7 @@ class Codec:
         elif self.kv_dtype is KVDtype.INT8:
             parts = [_key_codes(keys, bounds, 255), *_value_codes(values, 127)]
         else:
-            codes, scales = _value_codes(_hadamard(values.float()), 7)
+            codes, scales = _value_codes(_rotated(values.float()), 7)
             parts = [_packed(_key_codes(keys, bounds, 15)), _packed(codes + 8), scales]
         return torch.cat([_as_bytes(part) for part in parts], 1), bounds
 
@@ -73,6 +75,21 @@ class Codec:
         self, records: torch.Tensor, bounds: torch.Tensor, dtype: torch.dtype
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What `encode` gave -> key (K, n*64, C), value (K', n*64, C') in `dtype`, on the device of `records`."""
+        layout, num_blocks, device = self.layout, len(records), records.device
+        key = torch.empty((layout.key_heads, num_blocks, BLOCK_TOKENS, layout.key_width), dtype=dtype, device=device)
+        value = torch.empty(
+            (layout.value_heads, num_blocks, BLOCK_TOKENS, layout.value_width), dtype=dtype, device=device
+        )
+        at_once = _DECODED_AT_ONCE if device.type == "cpu" else max(1, num_blocks)
+        for start in range(0, num_blocks, at_once):
+            piece = slice(start, start + at_once)
+            keys, values = self._decode(records[piece], bounds[piece])
+            key[:, piece] = keys.transpose(0, 1)
+            value[:, piece] = values.transpose(0, 1)
+        return key.flatten(1, 2), value.flatten(1, 2)
+
+    def _decode(self, records: torch.Tensor, bounds: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys (n, K, 64, C) and values (n, K', 64, C')."""
         key_part, value_part, scale_part = records.tensor_split(
             (self._key_bytes, self._key_bytes + self._value_bytes), 1
         )
@@ -80,29 +97,19 @@ class Codec:
         key_shape = (len(records), layout.key_heads, BLOCK_TOKENS, -1)
         value_shape = (len(records), layout.value_heads, BLOCK_TOKENS, -1)
         if exact := _EXACT.get(self.kv_dtype):
-            keys, values = key_part.view(exact).view(key_shape), value_part.view(exact).view(value_shape)
-            return _stream(keys, dtype), _stream(values, dtype)
+            return key_part.view(exact).view(key_shape), value_part.view(exact).view(value_shape)
         key_codes, value_codes = key_part.view(key_shape), value_part.view(value_shape)
         scales = scale_part.view(torch.bfloat16).view(value_shape)  # (n, K', 64, 1)
         if self.kv_dtype is KVDtype.INT8:
-            values = _stream(value_codes.view(torch.int8), torch.float32, scales)
-            return _decoded_keys(key_codes, bounds, 255).to(dtype), values.to(dtype)
-        values = _stream(_unpacked(value_codes).to(torch.int8) - 8, torch.float32, scales)
-        return _decoded_keys(_unpacked(key_codes), bounds, 15).to(dtype), _hadamard(values).to(dtype)
+            return _decoded_keys(key_codes, bounds, 255), value_codes.view(torch.int8).float().mul_(scales)
+        values = _unpacked(value_codes).float().sub_(8).mul_(scales)
+        return _decoded_keys(_unpacked(key_codes), bounds, 15), _rotated(values)
 
 
 def _blocks(states: torch.Tensor) -> torch.Tensor:
     """(K, n*64, C) -> (n, K, 64, C)."""
     heads, num_tokens, width = states.shape
     return states.reshape(heads, num_tokens // BLOCK_TOKENS, BLOCK_TOKENS, width).transpose(0, 1)
-
-
-def _stream(blocks: torch.Tensor, dtype: torch.dtype, scales: torch.Tensor | None = None) -> torch.Tensor:
-    """(n, K, 64, C) -> (K, n*64, C) in `dtype`, times `scales` (n, K, 64, 1)."""
-    states = blocks.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format)
-    if scales is not None:
-        states.mul_(scales.transpose(0, 1))
-    return states.flatten(1, 2)
 
 
 def _bounds(keys: torch.Tensor) -> torch.Tensor:
@@ -130,10 +137,9 @@ def _key_codes(keys: torch.Tensor, bounds: torch.Tensor, levels: int) -> torch.T
 
 
 def _decoded_keys(codes: torch.Tensor, bounds: torch.Tensor, levels: int) -> torch.Tensor:
-    """codes (n, K, 64, C) uint8 -> (K, n*64, C) float32."""
+    """codes (n, K, 64, C) uint8 -> the same in float32."""
     low, step = _low_and_step(bounds, levels)
-    keys = codes.transpose(0, 1).to(torch.float32, memory_format=torch.contiguous_format)
-    return keys.mul_(step.transpose(0, 1)).add_(low.transpose(0, 1)).flatten(1, 2)
+    return codes.float().mul_(step).add_(low)
 
 
 def _value_codes(values: torch.Tensor, levels: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,14 +160,23 @@ def _unpacked(packed: torch.Tensor) -> torch.Tensor:
     return torch.cat((packed & 15, packed >> 4), -1)
 
 
-def _hadamard(states: torch.Tensor) -> torch.Tensor:
-    """Each group of the last dimension as large as a power of two allows, rotated; its own inverse."""
-    width = states.shape[-1] & -states.shape[-1]
-    matrix = torch.ones((1, 1), device=states.device)
-    while matrix.shape[0] < width:
-        matrix = torch.cat((torch.cat((matrix, matrix), 1), torch.cat((matrix, -matrix), 1)), 0)
-    groups = states.reshape(-1, width) @ (matrix / math.sqrt(width))
-    return groups.view(states.shape)
+def _rotated(values: torch.Tensor) -> torch.Tensor:
+    """Turns each group of channels, as large a power of two as divides the width, by a Hadamard matrix.
+
+    Its own inverse.
+    """
+    width = values.shape[-1] & -values.shape[-1]
+    groups = values.reshape(-1, width) @ _hadamard(width).to(values.device)
+    return groups.view(values.shape)
+
+
+@lru_cache(maxsize=8)
+def _hadamard(width: int) -> torch.Tensor:
+    """(width, width), symmetric and orthonormal (Sylvester's construction)."""
+    matrix = torch.ones((1, 1))
+    while len(matrix) < width:
+        matrix = torch.cat((torch.cat((matrix, matrix), 1), torch.cat((matrix, -matrix), 1)))
+    return matrix / math.sqrt(width)
 
 
 def _as_bytes(part: torch.Tensor) -> torch.Tensor:

@@ -49,9 +49,7 @@ def pack_tail(states: States) -> Bytes:
     return np.asarray(torch.cat(parts).numpy())
 
 
-def unpack_tail(
-    content: torch.Tensor, layouts: Sequence[LayerLayout], num_tokens: int, dtype: torch.dtype
-) -> States:
+def unpack_tail(content: torch.Tensor, layouts: Sequence[LayerLayout], num_tokens: int, dtype: torch.dtype) -> States:
     """content (bytes,) uint8, from `pack_tail` -> the states, as views."""
     numbers = content.view(dtype)
     assert len(numbers) == tail_values(layouts, num_tokens), "a tail holds every layer"

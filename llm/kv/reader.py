@@ -20,7 +20,7 @@ from llm.kv.files import Bytes
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.manifest import Commit
 from llm.kv.plan import FilePlan, tail_values
-from llm.kv.row import Encoded, first_damaged
+from llm.kv.row import first_damaged
 
 _CHECKED_AT_ONCE = 64  # blocks
 
@@ -36,22 +36,24 @@ class Reader:
         self._bounds_map: mmap.mmap | None = None
         self._tail: tuple[Commit, States] | None = None
 
-    def records(self, commit: Commit, layer: int, blocks: Sequence[int], out: Bytes | None = None) -> Encoded:
-        """Records and bounds of these blocks, as stored; `out` (n, slot_bytes) is filled and viewed if given."""
+    def slots(
+        self, commit: Commit, layer: int, blocks: Sequence[int], out: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Slots (n, slot_bytes) uint8 of these blocks, in `out` if given, and their bounds (n, 2, K, C)."""
         reach = self._plan.layouts[layer].reach
         row = self._plan.row_of(layer)
-        slots: Bytes = np.empty((len(blocks), row.slot_bytes(layer)), np.uint8) if out is None else out
+        slots = torch.empty((len(blocks), row.slot_bytes(layer)), dtype=torch.uint8) if out is None else out
         if reach is not None:
-            self._read_limited(commit, reach, layer, blocks, slots)
-            return row.unpack(layer, slots)
+            self._read_limited(commit, reach, layer, blocks, slots.numpy())
+            return slots, row.bounds(layer, slots)
         assert all(0 <= block < commit.num_blocks for block in blocks), "blocks that are committed"
         with self._refusing(self._plan.blocks_path):
-            files.read_rows(self._plan.blocks_path, row.offsets(layer, blocks), slots)
+            files.read_rows(self._plan.blocks_path, row.offsets(layer, blocks), slots.numpy())
         unchecked = [at for at, block in enumerate(blocks) if not self._checked[block, layer]]
         if unchecked:
-            self._refuse_damaged(slots[unchecked], [blocks[at] for at in unchecked], layer)
+            self._refuse_damaged(slots.numpy()[unchecked], [blocks[at] for at in unchecked], layer)
             self._checked[[blocks[at] for at in unchecked], layer] = True
-        return row.unpack(layer, slots)[0], self.bounds(commit, layer)[torch.tensor(blocks, dtype=torch.int64)]
+        return slots, self.bounds(commit, layer)[torch.tensor(blocks, dtype=torch.int64)]
 
     def read_ahead(self, layer: int, blocks: Sequence[int]) -> None:
         """Has the system bring blocks of a layer that keeps all tokens into the page cache, meanwhile."""
@@ -94,10 +96,10 @@ class Reader:
         for start in range(0, commit.num_blocks, _CHECKED_AT_ONCE):
             blocks = range(start, min(start + _CHECKED_AT_ONCE, commit.num_blocks))
             for layer in self._plan.lasting.layers:
-                self.records(commit, layer, blocks)
+                self.slots(commit, layer, blocks)
         for reach, first, count in commit.segments:
             for layer in self._plan.limited[reach].layers:
-                self.records(commit, layer, range(first, first + count))
+                self.slots(commit, layer, range(first, first + count))
         self._tail = None
         self.tail(commit)
 

@@ -54,15 +54,12 @@ class Row:
             slots[:, -_CRC_BYTES:] = np.array(crcs, "<u4").view(np.uint8).reshape(-1, _CRC_BYTES)
         return rows
 
-    def unpack(self, layer: int, slots: Bytes) -> Encoded:
-        """slots (n, slot_bytes) -> records and bounds as views; bounds (0,) where the row holds none."""
-        record_bytes = self._codecs[layer].record_bytes
-        layout = self._codecs[layer].layout
-        tensor = torch.from_numpy(slots)
-        if not self._holds_bounds:
-            return tensor[:, :record_bytes], torch.empty(0, dtype=torch.bfloat16)
-        bounds = tensor[:, record_bytes:-_CRC_BYTES].contiguous().view(torch.bfloat16)
-        return tensor[:, :record_bytes], bounds.view(len(slots), 2, layout.key_heads, layout.key_width)
+    def bounds(self, layer: int, slots: torch.Tensor) -> torch.Tensor:
+        """slots (n, slot_bytes) uint8 of a row that holds bounds -> (n, 2, K, C) bfloat16."""
+        assert self._holds_bounds, "bounds of the other layers have a file of their own"
+        codec = self._codecs[layer]
+        bounds = slots[:, codec.record_bytes : -_CRC_BYTES].contiguous().view(torch.bfloat16)
+        return bounds.view(len(slots), 2, codec.layout.key_heads, codec.layout.key_width)
 
 
 def first_damaged(slots: Bytes, blocks: Sequence[int], layer: int) -> int | None:

@@ -18,7 +18,6 @@ from llm.kv.layout import LayerLayout
 from llm.kv.manifest import Commit, Manifest, read_manifest
 from llm.kv.plan import FilePlan
 from llm.kv.reader import Reader
-from llm.kv.row import Encoded
 
 _LOCK_WAIT_S = 60  # an append takes well under a second
 
@@ -94,25 +93,27 @@ class Snapshot:
 
         A layer with a reach has those that the next token sees, and those that the last commit closed.
         """
-        records, bounds = self.records(layer, indices)
-        return self.decode(layer, records.to(device), bounds.to(device), dtype)
+        slots, bounds = self.slots(layer, indices)
+        return self.decode(layer, slots.to(device), bounds.to(device), dtype)
 
-    def records(self, layer: int, indices: torch.Tensor, out: torch.Tensor | None = None) -> Encoded:
-        """Blocks `indices` (n,) of a layer as they are stored: records and bounds, on the CPU, checked.
+    def slots(
+        self, layer: int, indices: torch.Tensor, out: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Blocks `indices` (n,) of a layer as they are stored, checked, on the CPU, for `decode`.
 
-        They are views of `out` (n, `slot_bytes(layer)`) uint8, if given.
+        Slots (n, `slot_bytes(layer)`) uint8, which are `out` if given, and bounds (n, 2, K, C).
         """
-        room = None if out is None else out.numpy()
-        return self._reader.records(self._manifest.commit, layer, indices.tolist(), room)
+        return self._reader.slots(self._manifest.commit, layer, indices.tolist(), out)
 
     def decode(
-        self, layer: int, records: torch.Tensor, bounds: torch.Tensor, dtype: torch.dtype
+        self, layer: int, slots: torch.Tensor, bounds: torch.Tensor, dtype: torch.dtype
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `records` gave, on any device -> key (K, n*64, C), value (K', n*64, C')."""
-        return self._plan.codecs[layer].decode(records, bounds, dtype)
+        """What `slots` gave, on any device -> key (K, n*64, C), value (K', n*64, C')."""
+        codec = self._plan.codecs[layer]
+        return codec.decode(slots[:, : codec.record_bytes], bounds, dtype)
 
     def slot_bytes(self, layer: int) -> int:
-        """Bytes of one block of a layer as `records` reads it."""
+        """Bytes of one stored block of a layer."""
         return self._plan.row_of(layer).slot_bytes(layer)
 
     def read_ahead(self, layer: int, indices: torch.Tensor) -> None:
