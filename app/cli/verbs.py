@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from app.cli.ask import ask
+from app.cli.bench import bench
 from app.cli.library import library
 from app.cli.read import read
 from app.cli.serve import prepare, serve
@@ -94,5 +95,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, library, serve, prepare):
+for verb in (ask, read, library, serve, prepare, bench):
     cli.add_command(verb)

@@ -1,0 +1,148 @@
+"""The engine under measurement: it reads and answers as it would for a person, and a stopwatch runs.
+
+Owns the one place where measurements touch the engine. Nothing of what is measured is changed here.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from app.settings import Settings
+from ingest.document import Document
+from llm import Engine
+from llm.answer import Answer, Answered, AskOptions, Citation, EvidenceFound, ModelName, ReadingProgress, TextDelta
+from llm.backbone import Backbone, load_backbone
+from llm.generation import Generated, generate
+from llm.prompt import NEXT_QUESTION, Prompt
+from llm.stream import TokenStream
+
+OnReading = Callable[[ReadingProgress], None]
+OnText = Callable[[str], None]
+
+
+class Stretch(NamedTuple):
+    """Characters [start, end) of a page."""
+
+    page_index: int
+    start: int
+    end: int
+
+    def touches(self, other: "Stretch") -> bool:
+        """Whether both have a character in common."""
+        return self.page_index == other.page_index and self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One answer and what it took, by the clock outside the engine."""
+
+    answer: Answer
+    evidence: tuple[Stretch, ...]  # the sentences that the engine showed before it wrote
+    looked_at: tuple[Stretch, ...]  # the text of the KV blocks that layers selected; none where nothing was selected
+    first_token_s: float | None  # None: no text came
+    token_s: tuple[float, ...]  # between one piece of text and the next
+    total_s: float
+
+
+class Subject:
+    """A loaded model that reads into `state_dir`."""
+
+    def __init__(self, backbone: Backbone, state_dir: Path, on_reading: OnReading = lambda _: None) -> None:
+        self._backbone = backbone
+        self._on_reading = on_reading
+        self.engine = Engine(backbone, state_dir)
+
+    @classmethod
+    def load(
+        cls,
+        settings: Settings,
+        state_dir: Path,
+        *,
+        on_text: OnText = lambda _: None,
+        on_reading: OnReading = lambda _: None,
+    ) -> "Subject":
+        """Raises ModelNotFound."""
+        backbone = load_backbone(
+            settings.model, cache_dir=settings.cache_dir, device=settings.device, dtype=settings.dtype,
+            threads=settings.threads, on_progress=on_text,
+        )  # fmt: skip
+        return cls(backbone, state_dir, on_reading)
+
+    @property
+    def model(self) -> ModelName:
+        return self._backbone.name
+
+    @property
+    def identity(self) -> str:
+        """Names weights, tokenizer, prompt and dtype: what results depend on."""
+        return self._backbone.snapshot_identity()
+
+    @property
+    def prompt(self) -> Prompt:
+        return self._backbone.prompt
+
+    def count_tokens(self, text: str) -> int:
+        return self.engine.count_tokens(text)
+
+    def token_ids(self, document: Document) -> list[int]:
+        """The document's token stream."""
+        return TokenStream.of([document], self._backbone.prompt).token_ids
+
+    def read(self, document: Document, on_reading: OnReading | None = None) -> None:
+        """Reads what is not read yet."""
+        for progress in self.engine.read([document]):
+            self._show(progress)
+            if on_reading:
+                on_reading(progress)
+
+    def ask(self, document: Document, question: str, options: AskOptions) -> Asked:
+        """Asks one question of the document, which is read first if it was not."""
+        evidence: tuple[Citation, ...] = ()
+        marks = [time.perf_counter()]  # the start, then every piece of text
+        for event in self.engine.ask([document], question, options):
+            if isinstance(event, ReadingProgress):
+                self._show(event)
+            elif isinstance(event, EvidenceFound):
+                evidence = event.citations
+            elif isinstance(event, TextDelta):
+                marks.append(time.perf_counter())
+            elif isinstance(event, Answered):
+                return _asked(event.answer, evidence, marks)
+        raise AssertionError("the engine ended without an answer, and nobody stopped it")
+
+    def _show(self, progress: ReadingProgress) -> None:
+        """What was read before is nothing to watch."""
+        if progress.done > progress.reused:
+            self._on_reading(progress)
+
+    def write(self, document_ids: Sequence[int], question: str, max_new_tokens: int) -> str:
+        """The model's own greedy words on a short document: no ranking, no threshold, no citations."""
+        prompt = self._backbone.prompt
+        ids = [*prompt.prefix, *document_ids, *prompt.suffix(question)]
+        written = Generated()
+        for _ in generate(
+            self._backbone, self._backbone.empty_kv(), ids, written, max_new_tokens=max_new_tokens,
+            stop_text=NEXT_QUESTION,
+        ):  # fmt: skip
+            pass
+        return written.text.strip()
+
+
+def _asked(answer: Answer, evidence: tuple[Citation, ...], marks: Sequence[float]) -> Asked:
+    now = time.perf_counter()
+    return Asked(
+        answer,
+        evidence=tuple(Stretch(cited.page_index, cited.start, cited.end) for cited in evidence),
+        looked_at=looked_at(answer),
+        first_token_s=marks[1] - marks[0] if len(marks) > 1 else None,
+        token_s=tuple(after - before for before, after in pairwise(marks[1:])),
+        total_s=now - marks[0],
+    )
+
+
+def looked_at(answer: Answer) -> tuple[Stretch, ...]:
+    """The text of the KV blocks that the model's layers selected for the question, most looked at first."""
+    return tuple(Stretch(look.page_index, look.start, look.end) for look in answer.looked_at)
