@@ -1,0 +1,49 @@
+"""Every family that the runtime knows against transformers' own eager attention: logits and greedy tokens."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.bench.checkpoints import TINY, Checkpoint, tiny
+from app.bench.exact import absorbed_against_expanded, differences, in_memory, reference
+from llm.runtime.rotation import rotation_of
+
+NUM_READ, NUM_DECODED = 72, 8  # four chunks and nine temperature floors of the Llama 4 shapes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_logits_and_greedy_tokens_are_transformers_own(name: str, folder: Path) -> None:
+    checkpoint = next(tiny(folder, [name]))
+    assert rotation_of(checkpoint.load()) is not None
+    expected = reference(checkpoint, NUM_READ, NUM_DECODED)
+    for difference in differences(in_memory(checkpoint), expected, chunks=(1, 7, 64, 512)):
+        assert difference.is_exact, difference
+        assert difference.logits < 1e-5, difference  # two orders better than promised, so that a slip shows
+
+
+def test_absorbed_equals_expanded_at_released_widths() -> None:
+    assert absorbed_against_expanded() < 1e-5
+
+
+def test_the_reference_itself_looks_no_further_than_its_chunk(folder: Path) -> None:
+    """transformers' masks for a chunk of 16, against masks written out."""
+    checkpoint: Checkpoint = next(tiny(folder, ["Llama 4 Maverick"]))
+    model = checkpoint.load()
+    at = torch.arange(NUM_READ)
+    causal = at[:, None] >= at[None]  # (T, T): True at (i, j) means that i sees j
+    same_chunk = at[:, None] // 16 == at[None] // 16
+    masks = {
+        kind: torch.zeros(1, 1, NUM_READ, NUM_READ).masked_fill(~seen, -torch.inf)
+        for kind, seen in (("full_attention", causal), ("chunked_attention", causal & same_chunk))
+    }
+    ids = torch.tensor([checkpoint.prompt(NUM_READ)])
+    with torch.no_grad():
+        own = model(input_ids=ids, use_cache=False).logits
+        written_out = model(input_ids=ids, use_cache=False, attention_mask=masks).logits
+    torch.testing.assert_close(own, written_out, atol=1e-6, rtol=0)
