@@ -1,0 +1,114 @@
+"""A Llama-shaped model, LeafMoE included, as a runner on a CPU, with few steps a layer.
+
+Owns the order of the steps (Llama 2, arXiv:2307.09288, section 2.2) and which weights serve how many tokens; the
+working set owns positions and attention. In float32 the weights are the model's own and logits equal transformers' to
+1e-3; in bfloat16 up to 8 tokens at once go through packed weights (llm.packed.matrix).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import LlamaForCausalLM, PreTrainedModel
+
+from llm.kv.layout import LayerLayout
+from llm.leafmoe import LeafMoEForCausalLM
+from llm.packed.matrix import Int8Matrix
+from llm.packed.projections import PackedProjections, PlainProjections, Projections
+from llm.runtime.kinds import layouts_of
+from llm.runtime.rotation import Rotation, rotation_of
+from llm.runtime.working import LayerKV, WorkingKV
+
+_FEW_TOKENS = 8  # int4 products cost the same for 1 to 4 tokens, bfloat16 ones win from about 12 on (docs/LOG.md)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    many: Projections
+    few: Projections
+    input_norm: torch.Tensor  # (D,)
+    feed_forward_norm: torch.Tensor  # (D,)
+
+
+class PackedLlama:
+    """Implements `Runner`. Made by `PackedLlama.of`."""
+
+    is_position_free = True
+
+    def __init__(self, model: PreTrainedModel, rotation: Rotation) -> None:
+        """The model's config, weights and device are those that `of` accepts."""
+        config: Any = model.config
+        self.layouts: Sequence[LayerLayout] = layouts_of(config)
+        self.rotation = rotation
+        self._epsilon: float = config.rms_norm_eps
+        self._scaling: float = model.model.layers[0].self_attn.scaling
+        self._embedding = _weight(model.get_input_embeddings())
+        self._norm = _weight(model.model.norm)
+        self._head = _weight(model.get_output_embeddings())
+        is_packed = model.dtype == torch.bfloat16
+        self._packed_head = Int8Matrix(self._head) if is_packed else None
+        self._layers = [_layer_of(layer, is_packed) for layer in model.model.layers]
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> "PackedLlama | None":
+        """None for a model of another shape or dtype, or that is not on a CPU. Packing takes about a second."""
+        if type(model) not in (LlamaForCausalLM, LeafMoEForCausalLM) or model.device.type != "cpu":
+            return None
+        config: Any = model.config
+        is_plain = config.hidden_act == "silu" and not config.attention_bias and not config.mlp_bias
+        rotation = rotation_of(model)
+        gain = model.model.rotary_emb.attention_scaling
+        if rotation is None or gain != 1 or not is_plain or model.dtype not in (torch.bfloat16, torch.float32):
+            return None
+        with torch.no_grad():
+            return cls(model, rotation)
+
+    @torch.no_grad()
+    def forward(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+        """Carries the tokens through the model in as many passes as `kv.room` asks for; they are appended to `kv`.
+
+        Logits (V,) of the last token, in float32.
+        """
+        assert token_ids, "a forward pass needs a token"
+        done = 0
+        while done < len(token_ids):
+            num_new = kv.room(len(token_ids) - done)
+            states = self._pass(token_ids[done : done + num_new], kv)
+            done += num_new
+        last = self._normed(states[-1:], self._norm)
+        logits = self._packed_head.product(last) if self._packed_head else F.linear(last, self._head)
+        return logits[0].float()
+
+    def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+        """The last layer's states (S, D)."""
+        kv.begin(len(token_ids))
+        states = F.embedding(torch.tensor(token_ids), self._embedding)
+        is_few = len(token_ids) <= _FEW_TOKENS
+        for layer, layer_kv in zip(self._layers, kv.layers, strict=True):
+            part = layer.few if is_few else layer.many
+            states += part.out(self._mixed(part, self._normed(states, layer.input_norm), layer_kv))
+            states += part.feed_forward(self._normed(states, layer.feed_forward_norm))
+        kv.finish()
+        return states
+
+    def _mixed(self, part: Projections, states: torch.Tensor, layer_kv: LayerKV) -> torch.Tensor:
+        """states (S, D), normed -> what attention gathers, (S, H*C)."""
+        width = layer_kv.layout.key_width
+        query, key, value = (rows.view(len(rows), -1, width).transpose(0, 1) for rows in part.qkv(states))
+        return layer_kv.attend(query, key, value, scaling=self._scaling).flatten(1)
+
+    def _normed(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return F.rms_norm(states, weight.shape, weight, self._epsilon)
+
+
+def _layer_of(layer: Any, is_packed: bool) -> _Layer:
+    many = PlainProjections(layer)
+    few = PackedProjections(layer) if is_packed else many
+    return _Layer(many, few, _weight(layer.input_layernorm), _weight(layer.post_attention_layernorm))
+
+
+def _weight(module: Any) -> torch.Tensor:
+    weight: torch.Tensor = module.weight
+    return weight
