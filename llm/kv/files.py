@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 
 _SECTOR_BYTES = 512  # the unit of st_blocks, whatever the file system (stat(2))
+_WHOLE_BYTES = 1 << 20  # a multiple of every file system's block
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x01 | 0x02  # linux/falloc.h
 
 
@@ -44,12 +45,8 @@ def replace(path: Path, data: bytes) -> None:
     with synced(writing, size=len(data)) as write:
         write(0, np.frombuffer(data, np.uint8))
     os.replace(writing, path)
-    if os.name == "posix":  # elsewhere a folder cannot be synced
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with suppress(OSError):  # it is in place; should power fail now, the old content may come back, as wholly
+        _sync_folder(path.parent)
 
 
 def read_rows(path: Path, offsets: Sequence[int], rows: Bytes) -> None:
@@ -97,6 +94,16 @@ def remove_folder(folder: Path) -> int:
     return removed
 
 
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write_at(descriptor: int, offset: int, data: Bytes) -> None:
     os.lseek(descriptor, offset, os.SEEK_SET)
     left = data.reshape(-1).data
@@ -114,7 +121,7 @@ def _punch_out(path: Path) -> None:
     if sys.platform != "linux":
         return
     with path.open("r+b", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
+        size = -(-os.fstat(stream.fileno()).st_size // _WHOLE_BYTES) * _WHOLE_BYTES  # or the last sectors stay
         fallocate = ctypes.CDLL(None).fallocate
         fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
         fallocate(stream.fileno(), _KEEP_SIZE_AND_PUNCH_HOLE, 0, size)  # refused by few file systems: freed later then

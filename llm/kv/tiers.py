@@ -63,7 +63,8 @@ class BlockCache:
 
     def prefetch(self, snapshot: Snapshot, layer: int, indices: torch.Tensor) -> None:
         """Brings blocks nearer that are likely wanted soon: those that the last step selected."""
-        wanted = [block for block in indices.tolist() if (snapshot.folder, layer, block) not in self._kept]
+        distinct = dict.fromkeys(indices.tolist())
+        wanted = [block for block in distinct if (snapshot.folder, layer, block) not in self._kept]
         if not wanted:
             return
         if self._budget_bytes:
