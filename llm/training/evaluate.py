@@ -1,15 +1,17 @@
 """`python -m llm.training.evaluate`: scores on contexts that no training saw, set by set, beside the bare base.
 
-The right context is given, alone; every question of a set counts, also those that training leaves out. Unanswered
-questions come from other contexts of the same set that share words with this one.
+Every question of a set counts, also those that training leaves out. The right context is given: alone, with unanswered
+questions from other contexts that share words with it; or (`--close`) among passages that a search finds as well, as
+`llm.training.close` puts them together, with unanswered questions whose context was left out.
 """
 
 import argparse
 import json
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +20,33 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from llm.leafmoe import load_leafmoe
 from llm.prompt import NOT_FOUND, Prompt
-from llm.training.examples import Asked, Example, Mixture, load_passages
+from llm.training.close import CloseReadings
+from llm.training.examples import Asked, Example, load_passages
 from llm.training.forms import form_passage
+from llm.training.mixture import Mixture
 from llm.training.scores import Said, score
 from llm.training.sources import Part, Passage
 from llm.training.trainer import ask_examples
 
 _ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
 _MAX_CONTEXT_TOKENS = 1_500
+_CLOSE_TOKENS = 800
 _FORM_SEED = 20_000  # apart from any seed that a training run is likely to get
 
 
 def evaluation_examples(
-    passages: Mapping[str, list[Passage]], prompt: Prompt, num_questions: int, seed: int = 0
+    passages: Mapping[str, list[Passage]], prompt: Prompt, num_questions: int, seed: int = 0, *, close: bool = False
 ) -> tuple[dict[str, list[Example]], dict[str, int]]:
-    """About `num_questions` answered questions of each kind, with unanswered ones; and contexts too long."""
+    """About `num_questions` answered questions of each kind, with unanswered ones; and contexts too long.
+
+    `close`: among other passages, in documents of about 800 tokens; forms are left out.
+    """
     rng = random.Random(seed)
-    forms = [form_passage(random.Random(_FORM_SEED + number)) for number in range(num_questions)]
-    every = {**passages, "form": forms}
-    mixture = Mixture(passages, lambda text: len(prompt.encode(text)), seed=seed, max_tokens=_MAX_CONTEXT_TOKENS)
+    count = partial(_count, prompt)
+    make = _close_maker(passages, count, rng) if close else _alone_maker(passages, count, seed, rng)
+    every = dict(passages)
+    if not close:
+        every["form"] = [form_passage(random.Random(_FORM_SEED + number)) for number in range(num_questions)]
     examples: dict[str, list[Example]] = {}
     too_long: dict[str, int] = {}
     for kind, found in every.items():
@@ -44,23 +54,47 @@ def evaluation_examples(
         for passage in rng.sample(found, len(found)):
             if left <= 0:
                 break
-            if len(prompt.encode(passage.context)) > _MAX_CONTEXT_TOKENS:
+            example = make(passage)
+            if example is None:
                 too_long[kind] = too_long.get(kind, 0) + 1
                 continue
-            example = _example(passage, mixture, rng)
             left -= sum(asked.answer != NOT_FOUND for asked in example.asked)
             examples.setdefault(kind, []).append(example)
     return examples, too_long
 
 
-def _example(passage: Passage, mixture: Mixture, rng: random.Random) -> Example:
+def _count(prompt: Prompt, text: str) -> int:
+    return len(prompt.encode(text))
+
+
+def _alone_maker(
+    passages: Mapping[str, list[Passage]], count: Callable[[str], int], seed: int, rng: random.Random
+) -> Callable[[Passage], Example | None]:
+    mixture = Mixture(passages, count, seed=seed, max_tokens=_MAX_CONTEXT_TOKENS)
+
+    def make(passage: Passage) -> Example | None:
+        if count(passage.context) > _MAX_CONTEXT_TOKENS:
+            return None
+        unanswered = [Asked(q.text, NOT_FOUND, passage.kind) for q in passage.questions if not q.answers]
+        asked = _answered(passage, rng)
+        swapped = (mixture.foreign_question(passage, [passage]) for _ in range(_UNANSWERED_PER_CONTEXT))
+        unanswered += [question for question in swapped if question]
+        return Example(passage.context, (*asked, *unanswered[:_UNANSWERED_PER_CONTEXT]))
+
+    return make
+
+
+def _close_maker(
+    passages: Mapping[str, list[Passage]], count: Callable[[str], int], rng: random.Random
+) -> Callable[[Passage], Example | None]:
+    readings = CloseReadings(passages, count)
+    return lambda passage: readings.example([(passage, _answered(passage, rng))], _CLOSE_TOKENS, rng)
+
+
+def _answered(passage: Passage, rng: random.Random) -> list[Asked]:
     answered = [question for question in passage.questions if question.answers]
-    unanswered = [Asked(q.text, NOT_FOUND, passage.kind) for q in passage.questions if not q.answers]
     chosen = rng.sample(answered, min(_ANSWERED_PER_CONTEXT, len(answered)))
-    asked = [Asked(q.text, q.answers[0], passage.kind, q.answers) for q in chosen]
-    swapped = (mixture.foreign_question(passage, [passage]) for _ in range(_UNANSWERED_PER_CONTEXT))
-    unanswered += [question for question in swapped if question]
-    return Example(passage.context, (*asked, *unanswered[:_UNANSWERED_PER_CONTEXT]))
+    return [Asked(q.text, q.answers[0], passage.kind, q.answers) for q in chosen]
 
 
 def evaluate(
@@ -87,6 +121,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the question sets (*.jsonl.gz)")
     parser.add_argument("--n", type=int, default=40, help="answered questions of each set")
     parser.add_argument("--part", choices=("dev", "test"), default="test")
+    parser.add_argument("--close", action="store_true", help="among other passages, instead of alone")
     parser.add_argument(
         "--no-base", action="store_true", help="leave the bare base out; it is slow, for it never stops"
     )
@@ -95,12 +130,19 @@ def main() -> int:
     torch.set_num_threads(arguments.threads)
     part: Part = arguments.part
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(arguments.base)
-    examples, too_long = evaluation_examples(load_passages(arguments.data, part), Prompt(tokenizer), arguments.n)
+    examples, too_long = evaluation_examples(
+        load_passages(arguments.data, part), Prompt(tokenizer), arguments.n, close=arguments.close
+    )
     models: dict[str, Any] = {"leafmoe": load_leafmoe(arguments.base, arguments.adapter)}
     if not arguments.no_base:
         models["base"] = AutoModelForCausalLM.from_pretrained(arguments.base, dtype=torch.bfloat16)
     scores = evaluate(models, tokenizer, examples)
-    print(json.dumps({"part": part, "n": arguments.n, "contexts_too_long": too_long, "scores": scores}, indent=1))
+    print(
+        json.dumps(
+            {"part": part, "close": arguments.close, "n": arguments.n, "contexts_too_long": too_long, "scores": scores},
+            indent=1,
+        )
+    )
     return 0
 
 

@@ -19,8 +19,9 @@ from llm.leafmoe import TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adap
 from llm.prompt import NOT_FOUND, Prompt
 from llm.training import attention
 from llm.training.decode import answer_all
-from llm.training.examples import Example, Mixture, load_passages
-from llm.training.packing import Row, join, pack_example
+from llm.training.examples import Example, load_passages
+from llm.training.mixture import Mixture
+from llm.training.packing import Row, Sequence, join, pack_example
 from llm.training.scores import Said, score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
 
@@ -42,7 +43,7 @@ class Plan:
     attention_rank: int = 16
     tokens_per_step: int = 2048
     max_document_tokens: int = 640
-    max_sequence_tokens: int = 1024
+    max_sequence_tokens: int = 2400
     warmup_steps: int = 30
     balance_rate: float = 1e-3
     save_every_s: float = 180
@@ -100,36 +101,45 @@ class Trainer:
 
     def _step(self, rate: float) -> None:
         started = time.monotonic()
-        row = self._next_row()
+        rows = self._next_rows()
+        num_targets = sum(row.targets.numel() for row in rows)
         self._model.train()
         self._model.set_attn_implementation(attention.NAME)
-        with self._load.counting(torch.full_like(row.ids, TEXT)):
-            loss = row_loss(self._model, row)
-        torch.autograd.backward(loss)
+        loss = 0.0
+        for row in rows:
+            with self._load.counting(torch.full_like(row.ids, TEXT)):
+                part = row_loss(self._model, row) * (row.targets.numel() / num_targets)
+            torch.autograd.backward(part)
+            loss += float(part.detach())
         norm = self._masters.step(rate)
         share = self._load.share()[:, TEXT]  # (L, E)
         balance(self._model, self._load, self._plan.balance_rate)
         seconds = time.monotonic() - started
+        num_tokens = sum(row.ids.numel() for row in rows)
         self._counters.step += 1
-        self._counters.tokens += row.ids.numel()
-        self._counters.questions += row.num_questions
+        self._counters.tokens += num_tokens
+        self._counters.questions += sum(row.num_questions for row in rows)
         self._counters.trained_s += seconds
         self._log(
-            loss=round(float(loss.detach()), 4),
+            loss=round(loss, 4),
             rate=rate,
             norm=round(norm, 3),
-            tokens_per_s=round(row.ids.numel() / seconds, 1),
+            tokens_per_s=round(num_tokens / seconds, 1),
             busiest_expert=round(float(share.max(-1).values.mean()), 3),
         )
 
-    def _next_row(self) -> Row:
-        sequences, free = [], self._plan.tokens_per_step
+    def _next_rows(self) -> list[Row]:
+        """The sequences of one step. No row is longer than the longest sequence may be: that bounds the memory."""
+        longest, free = self._plan.max_sequence_tokens, self._plan.tokens_per_step
+        rows: list[list[Sequence]] = [[]]
         while free > 0:
-            sequence = pack_example(self._prompt, self._end_id(), self._mixture.draw(), self._plan.max_sequence_tokens)
+            sequence = pack_example(self._prompt, self._end_id(), self._mixture.draw(), longest)
             if any(sequence.learned):
-                sequences.append(sequence)
+                if sum(len(other.ids) for other in rows[-1]) + len(sequence.ids) > longest:
+                    rows.append([])
+                rows[-1].append(sequence)
                 free -= len(sequence.ids)
-        return join(sequences)
+        return [join(row) for row in rows if row]
 
     def _end_id(self) -> int:
         end_id = self._tokenizer.eos_token_id

@@ -6,8 +6,9 @@ import pytest
 
 from llm.prompt import NOT_FOUND
 from llm.training.code import code_passages
-from llm.training.examples import Example, Mixture, load_passages
+from llm.training.examples import Example, load_passages
 from llm.training.forms import form_passage
+from llm.training.mixture import Mixture
 from llm.training.sources import Passage, Question, part_of, read_set, read_sets, target
 
 

@@ -130,3 +130,14 @@ def test_evaluation_scores_every_kind(base_folder: Path, data_folder: Path) -> N
     table = evaluate({"base": upcycle(base_folder)}, tokenizer, examples)
     assert set(table) == {*examples, "all"}
     assert table["all"]["base"]["answered"] == sum(table[kind]["base"]["answered"] for kind in examples)
+
+
+def test_evaluation_among_other_passages_asks_the_same_sets(base_folder: Path, data_folder: Path) -> None:
+    prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
+    held_out = {k: v for k, v in load_passages(data_folder, "test").items() if k in ("squadshifts-reddit", "wtq")}
+    examples, _ = evaluation_examples(held_out, prompt, 2, close=True)
+    assert set(examples) == set(held_out)
+    for kind, found in examples.items():
+        for example in found:
+            assert example.document.startswith("[")
+            assert any(passage.context in example.document for passage in held_out[kind])

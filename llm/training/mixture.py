@@ -1,0 +1,153 @@
+"""The mixture: endless examples, drawn from every kind of document in fixed shares.
+
+More than half are close readings (`llm.training.close`): a passage with the answers among others like it. The rest are
+whole contexts, alone or with contexts of other kinds before and after. About a third of the questions have no answer
+in the document. Everything is drawn from one random generator, so a run can be continued exactly.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llm.prompt import NOT_FOUND, label
+from llm.training.close import CloseReadings
+from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, taught, words
+from llm.training.forms import form_passage
+from llm.training.sources import Passage
+
+# How often a document's first passage is of a kind.
+KIND_SHARES: Mapping[str, float] = {
+    "squadshifts-new_wiki": 0.20,
+    "squadshifts-reddit": 0.11,
+    "squadshifts-amazon_reviews": 0.11,
+    "wtq": 0.15,
+    "qamr": 0.09,
+    "policyqa": 0.08,
+    "tatqa": 0.05,
+    "friendsqa": 0.03,
+    "fairytaleqa": 0.04,
+    "fetaqa": 0.01,
+    "form": 0.08,
+    "code": 0.05,
+}
+_UNANSWERED_SHARE = 0.3
+_SEVERAL_PASSAGES_SHARE = 0.45
+_CLOSE_SHARE = 0.6  # of every kind but forms, which ask the same of every document and so must stand alone
+_CLOSE_QUESTIONS = 6  # of a context, at most
+_SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
+_CLOSE_TOKENS, _LONG_CLOSE_TOKENS, _LONG_SHARE = (300, 1_100), (1_100, 2_000), 0.12
+
+
+class Mixture:
+    """Endless examples of one part of the data. `state`/`restore` continue exactly where a run stopped."""
+
+    def __init__(
+        self, passages: Mapping[str, list[Passage]], count_tokens: Callable[[str], int], *, seed: int, max_tokens: int
+    ) -> None:
+        """`max_tokens` bounds a document of whole contexts: a longer one is left out, others fill what is free."""
+        self._passages = {kind: found for kind, found in passages.items() if found and kind in KIND_SHARES}
+        self._kinds = [*self._passages, "form"]
+        self._shares = [KIND_SHARES[kind] for kind in self._kinds]
+        self._count_tokens, self._max_tokens = count_tokens, max_tokens
+        self._close = CloseReadings(self._passages, count_tokens)
+        self._rng = random.Random(seed)
+
+    def state(self) -> Any:
+        """What `restore` needs; JSON can hold it."""
+        return self._rng.getstate()
+
+    def restore(self, state: Any) -> None:
+        """Continue as the mixture that gave `state`."""
+        version, numbers, gauss = state
+        self._rng.setstate((version, tuple(numbers), gauss))
+
+    def draw(self, max_questions: int = 12) -> Example:
+        """The next example."""
+        while True:
+            kind = self._rng.choices(self._kinds, self._shares)[0]
+            first = self._draw(kind)
+            if kind != "form" and self._rng.random() < _CLOSE_SHARE:
+                example = self._draw_close(first)
+            elif self._count_tokens(first.context) < self._max_tokens:
+                example = self._draw_whole(first, max_questions)
+            else:
+                example = None
+            if example is not None:
+                return example
+
+    def _draw(self, kind: str) -> Passage:
+        return form_passage(self._rng) if kind == "form" else self._rng.choice(self._passages[kind])
+
+    def _draw_close(self, first: Passage) -> Example | None:
+        """A close reading about one context, or about two that are near to each other."""
+        budget = self._rng.randint(*(_LONG_CLOSE_TOKENS if self._rng.random() < _LONG_SHARE else _CLOSE_TOKENS))
+        asked_of = [(first, self._some(taught(first)))]
+        near = self._close.near(first, asked_of[0][1])
+        if near and self._rng.random() < _SECOND_SHARE:
+            second = self._rng.choice(near)
+            if self._count_tokens(first.context + second.context) < budget / 2:
+                asked_of.append((second, self._some(taught(second))))
+        return self._close.example(asked_of, budget, self._rng)
+
+    def _some(self, known: list[Asked]) -> list[Asked]:
+        return self._rng.sample(known, min(_CLOSE_QUESTIONS, len(known)))
+
+    def _draw_whole(self, first: Passage, max_questions: int) -> Example:
+        passages = self._with_others(first)
+        known = list({asked.question: asked for passage in passages for asked in taught(passage)}.values())
+        self._rng.shuffle(known)
+        foreign = round(max_questions * _UNANSWERED_SHARE)
+        asked = known[: max_questions - foreign]
+        already = sum(item.answer == NOT_FOUND for item in asked)
+        wanted = round(len(asked) * _UNANSWERED_SHARE / (1 - _UNANSWERED_SHARE) + self._rng.random() - 0.5) - already
+        for _ in range(wanted):
+            swapped = self.foreign_question(self._rng.choice(passages), passages)
+            if swapped and all(swapped.question != item.question for item in (*known, *asked)):
+                asked.append(swapped)
+        self._rng.shuffle(asked)
+        return Example(self._document(passages), tuple(asked))
+
+    def _with_others(self, first: Passage) -> list[Passage]:
+        """The first passage among others, mostly of other kinds, so that its questions stay clear."""
+        passages, left = [first], self._max_tokens - self._count_tokens(first.context)
+        wanted = self._rng.choice((1, 1, 2, 3)) if self._rng.random() < _SEVERAL_PASSAGES_SHARE else 0
+        if first.kind in ("qamr", "code"):
+            wanted = self._rng.randint(2, 5)  # short passages with clear questions: several of a kind
+        for _ in range(wanted):
+            same = first.kind in ("qamr", "code") and self._rng.random() < 0.8
+            other = self._draw(first.kind if same else self._rng.choices(self._kinds, self._shares)[0])
+            cost = self._count_tokens(other.context) + 12
+            clash = not same and any(other.kind == passage.kind for passage in passages)
+            if cost <= left and not clash and other not in passages:
+                passages.append(other)
+                left -= cost
+        self._rng.shuffle(passages)
+        return passages
+
+    def _document(self, passages: list[Passage]) -> str:
+        """Passages as `llm.stream` shows pages, each under its label; a lone one often bare, but code never."""
+        if len(passages) == 1 and passages[0].kind != "code" and self._rng.random() < 0.5:
+            return passages[0].context
+        parts = []
+        for passage in passages:
+            name = passage.name or self._rng.choice(FILE_NAMES)
+            page_no = None if passage.kind == "code" else self._rng.choice((None, 1, self._rng.randint(1, 400)))
+            parts.append(label(name, page_no) + passage.context + "\n\n")
+        return "".join(parts)
+
+    def foreign_question(self, passage: Passage, shown: list[Passage]) -> Asked | None:
+        """A question of the same kind that shares words with the passage but asks about something it lacks."""
+        if passage.kind == "form":
+            return None  # forms ask the same of every document and bring their own unanswered questions
+        text = "\n".join(item.context for item in shown)
+        seen = words(text)
+        best: tuple[int, str] | None = None
+        for _ in range(self._rng.choice((4, 12, 30))):
+            other = self._draw(passage.kind)
+            if other in shown or not other.questions:
+                continue
+            question = self._rng.choice(other.questions)
+            shared = len(words(question.text) & seen)
+            if (best is None or shared > best[0]) and is_unanswered(question, passage.kind, [text]):
+                best = (shared, question.text)
+        return Asked(best[1], NOT_FOUND, passage.kind) if best else None
