@@ -15,8 +15,8 @@ from app.bench.corpus import contexts, document
 from app.bench.journal import Journal
 from app.bench.plain import Dense, Lexical, Vectors, shown
 from app.bench.pools import Haystack, PoolQuestion, Pools, draw_questions
-from app.bench.report import Report, commit
-from app.bench.subject import OnText, Stretch, Subject
+from app.bench.report import Report
+from app.bench.subject import OnText, Stretch, Subject, code_digest
 from ingest.document import Document
 from llm.answer import AskOptions
 from llm.evidence.embedding import Embedder
@@ -39,7 +39,7 @@ _Row = dict[str, Any]
 class HaystackBench:
     """One run. What an earlier run in the same folder has found is not computed again.
 
-    The engine's answers are kept for one commit, those of its rivals for one model.
+    The engine's answers are kept for one state of the code, those of its rivals for one model.
     """
 
     def __init__(self, subject: Subject, data: Path, work_dir: Path, *, questions: int, seed: int) -> None:
@@ -50,7 +50,7 @@ class HaystackBench:
         self.pools = Pools(passages, asked, seed, subject.count_tokens)
         self._vectors = Vectors(Embedder())
         self._said = Journal(work_dir, "haystack-rivals", {"model": subject.identity})
-        self._rows = Journal(work_dir, "haystack-engine", {"model": subject.identity, "commit": commit()})
+        self._rows = Journal(work_dir, "haystack-engine", {"model": subject.identity, "code": code_digest()})
 
     def run(self, sizes: Sequence[int], on_text: OnText) -> Report:
         """Every size in turn."""

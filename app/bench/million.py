@@ -1,15 +1,15 @@
 """A million tokens of real text: what reading them costs, how evenly, and what a question costs afterwards.
 
 The document is the beginning of essays, manuals and contexts (`app.bench.corpus`). A killed run goes on where the
-engine's last commit is; rates are of what this and earlier runs of the same commit have read, segment by segment.
+engine's last commit is; rates are of what this and earlier runs of the same code have read, segment by segment.
 Questions are asked in new processes, after the files of the reading were dropped from the page cache (cold) and after
-they were not; decoding is timed in one process that asks a short and the long document in turn.
+they were not; decoding is timed in one process, over the stored KV of a short and of the long document in turn.
 """
 
 import gc
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from app.bench.corpus import count_repeated_blocks, document, pages_of, real_texts, take
 from app.bench.journal import Journal
 from app.bench.memory import MemoryWatch, drop_from_page_cache
-from app.bench.report import Report, commit
-from app.bench.subject import OnReading, OnText, Subject
-from app.bench.visit import Timed, Visit, visit
+from app.bench.report import Report
+from app.bench.subject import OnReading, OnText, Subject, code_digest
+from app.bench.visit import Decoding, Visit, decode_in_turn, visit
 from app.settings import Settings
 from ingest.document import Document
 from llm.answer import ModelName, ReadingProgress
@@ -32,16 +32,14 @@ QUESTIONS = (
     "What does a startup need most of all?",
     "How is a source package built?",
     "Which directory holds the configuration files of the machine?",
-    "What must a package do when it is removed?",
-    "Who maintains the archive of packages?",
-    "What is a mail transport agent for?",
 )
-_VISITS = 3
+_VISITS = 3  # new processes of each kind
+_ROUNDS, _ROUND_TOKENS = 4, 32  # of decoding, for each document
 _NOTE = (
     "Essays, manuals and other real text as one document. Rates are of tokens read between two reports of progress. "
     "First token: from asking to the first text of the answer, in a new process whose model is loaded; cold: the files "
-    "of the reading were dropped from the page cache before; warm: not the first question. Decoding: between one piece "
-    "of text and the next, both documents asked in turn in one process."
+    "of the reading were dropped from the page cache before; warm: not the first question. Decoding: median over the "
+    "stored KV, both documents in turn in one process."
 )
 
 _Row = dict[str, Any]
@@ -77,11 +75,11 @@ def run(
     reading = _read(subject, data, work_dir, options, on_text)
     del subject
     gc.collect()  # what this process maps cannot be dropped from the page cache
-    visits = _visits(settings, state, reading.documents, on_text)
+    asking = _ask(settings, state, reading, on_text)
     return Report(
         f"Reading {options.tokens:,} tokens",
         reading.model,
-        [*_reading_rows(reading), *_asking_rows(visits, options)],
+        [*_reading_rows(reading), *_asking_rows(asking, options)],
         _NOTE,
         {"segments": reading.segments},
     )
@@ -136,7 +134,7 @@ def _read(subject: Subject, data: Path, work_dir: Path, options: Options, on_tex
     )
     stream = subject.token_ids(long)
     on_text(f"{len(stream):,} tokens in {len(long.pages):,} pages")
-    depends_on = {"model": subject.identity, "commit": commit(), "document": long.id, "by": options.segment_tokens}
+    depends_on = {"model": subject.identity, "code": code_digest(), "document": long.id, "by": options.segment_tokens}
     subject.read(short)
     with MemoryWatch() as watch:
         segments = Segments(options.segment_tokens, Journal(work_dir, "million", depends_on), watch)
@@ -151,18 +149,26 @@ def _read(subject: Subject, data: Path, work_dir: Path, options: Options, on_tex
     )
 
 
-def _visits(settings: Settings, state: Path, documents: Sequence[Document], on_text: OnText) -> dict[str, list[Visit]]:
-    """Visits by kind: "cold", "reopened", and "both" documents in turn."""
-    asked = [(1, question) for question in QUESTIONS]
-    found: dict[str, list[Visit]] = {"cold": [], "reopened": []}
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What asking gave, each visit in a new process."""
+
+    cold: tuple[Visit, ...]  # one question each
+    reopened: tuple[Visit, ...]  # all questions each
+    decoding: Decoding
+
+
+def _ask(settings: Settings, state: Path, reading: Reading, on_text: OnText) -> Asking:
+    _, long = reading.documents
+    cold, reopened = [], []
     for number in range(_VISITS):
         on_text(f"asking in a new process, {number + 1} of {_VISITS}")
         if drop_from_page_cache(state):
-            found["cold"].append(visit(settings, state, documents, asked[:1], MAX_NEW_TOKENS))
-        found["reopened"].append(visit(settings, state, documents, asked, MAX_NEW_TOKENS))
-    in_turn = [(at, question) for question in QUESTIONS for at in range(len(documents))]
-    found["both"] = [visit(settings, state, documents, in_turn, MAX_NEW_TOKENS)]
-    return found
+            cold.append(visit(settings, state, long, QUESTIONS[:1], MAX_NEW_TOKENS))
+        reopened.append(visit(settings, state, long, QUESTIONS, MAX_NEW_TOKENS))
+    on_text("decoding")
+    decoding = decode_in_turn(settings, state, reading.documents, QUESTIONS[0], rounds=_ROUNDS, tokens=_ROUND_TOKENS)
+    return Asking(tuple(cold), tuple(reopened), decoding)
 
 
 def _reading_rows(reading: Reading) -> list[_Row]:
@@ -182,31 +188,25 @@ def _reading_rows(reading: Reading) -> list[_Row]:
     ]
 
 
-def _asking_rows(visits: dict[str, list[Visit]], options: Options) -> list[_Row]:
-    every = [one for kind in visits.values() for one in kind]
-    warm = [timed for one in visits["reopened"] for timed in one.asked[1:]]
-    short, long = ([timed for timed in visits["both"][0].asked if timed.document == at] for at in range(2))
-    short_ms, long_ms = _decode_ms(short), _decode_ms(long)
+def _asking_rows(asking: Asking, options: Options) -> list[_Row]:
+    visits = (*asking.cold, *asking.reopened)
+    peaks = [*(one.peak for one in visits), asking.decoding.peak]
+    short_ms, long_ms = (round(1000 * statistics.median(seconds), 2) for seconds in asking.decoding.token_s)
     return [
-        _row("loading the model", "s", _median([one.load_s for one in every])),
-        _row("first token, cold", "s", _median([one.asked[0].first_token_s for one in visits["cold"]])),
-        _row("first token, new process", "s", _median([one.asked[0].first_token_s for one in visits["reopened"]])),
-        _row("first token, warm", "s", _median([timed.first_token_s for timed in warm])),
+        _row("loading the model", "s", _median(one.load_s for one in visits)),
+        _row("first token, cold", "s", _median(one.first_token_s[0] for one in asking.cold)),
+        _row("first token, new process", "s", _median(one.first_token_s[0] for one in asking.reopened)),
+        _row("first token, warm", "s", _median(first for one in asking.reopened for first in one.first_token_s[1:])),
         _row(f"decoding at {options.tokens:,} tokens", "ms/token", long_ms),
         _row(f"decoding at {options.short_tokens:,} tokens", "ms/token", short_ms),
-        _row("decoding, long / short", "", round(long_ms / short_ms, 3) if long_ms and short_ms else None),
-        _row("anonymous memory while asking, peak", "GiB", _gib(one.peak.anonymous for one in every)),
-        _row("file-backed memory while asking, peak", "GiB", _gib(one.peak.file_backed for one in every)),
+        _row("decoding, long / short", "", round(long_ms / short_ms, 3)),
+        _row("anonymous memory while asking, peak", "GiB", _gib(peak.anonymous for peak in peaks)),
+        _row("file-backed memory while asking, peak", "GiB", _gib(peak.file_backed for peak in peaks)),
     ]
 
 
 def _row(what: str, unit: str, value: float | None) -> _Row:
     return {"what": what, "unit": unit, "value": value}
-
-
-def _decode_ms(asked: Sequence[Timed]) -> float | None:
-    middle = _median([seconds for timed in asked for seconds in timed.token_s])
-    return None if middle is None else round(1000 * middle, 2)
 
 
 def _median(numbers: Iterable[float | None]) -> float | None:

@@ -16,8 +16,8 @@ from typing import Any
 from app.bench.corpus import document, pages_of, real_texts, take
 from app.bench.facts import Needle, needles
 from app.bench.journal import Journal
-from app.bench.report import Report, commit
-from app.bench.subject import OnText, Stretch, Subject
+from app.bench.report import Report
+from app.bench.subject import OnText, Stretch, Subject, code_digest
 from app.errors import BadRequest
 from ingest.document import Document
 from llm.answer import AskOptions
@@ -38,14 +38,14 @@ class Hidden:
 
 
 class NeedleBench:
-    """One run; what an earlier run of the same commit in the same folder has answered is not asked again."""
+    """One run; what an earlier run of the same code in the same folder has answered is not asked again."""
 
     def __init__(self, subject: Subject, data: Path, work_dir: Path, *, number: int, seed: int) -> None:
         """Raises BadRequest for too many needles."""
         self._subject, self._seed = subject, seed
         self._needles = needles(number, seed)
         self._pages = list(pages_of(real_texts(data)))
-        self._journal = Journal(work_dir, "needle", {"model": subject.identity, "commit": commit()})
+        self._journal = Journal(work_dir, "needle", {"model": subject.identity, "code": code_digest()})
 
     def run(self, sizes: Sequence[int], whole_sizes: Sequence[int], on_text: OnText) -> Report:
         """Every size as a person would ask; every one of `whole_sizes` read whole and exactly.

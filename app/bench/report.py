@@ -60,7 +60,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def origin() -> dict[str, Any]:
     """The machine, the commit and the date, for people."""
-    return {"machine": machine(), "commit": commit(), "date": datetime.now(UTC).date().isoformat()}
+    return {"machine": machine(), "commit": _commit(), "date": datetime.now(UTC).date().isoformat()}
 
 
 def machine() -> str:
@@ -80,7 +80,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def commit() -> str:
+def _commit() -> str:
     """The checkout's commit, marked where files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:

@@ -3,21 +3,35 @@
 Owns the one place where measurements touch the engine. Nothing of what is measured is changed here.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from app.settings import Settings
 from ingest.document import Document
 from llm import Engine
-from llm.answer import Answer, Answered, AskOptions, Citation, EvidenceFound, ModelName, ReadingProgress, TextDelta
+from llm.answer import (
+    Answer,
+    Answered,
+    AskOptions,
+    Citation,
+    EvidenceFound,
+    Look,
+    ModelName,
+    ReadingProgress,
+    TextDelta,
+)
 from llm.backbone import Backbone, load_backbone
 from llm.generation import Generated, generate
 from llm.prompt import NEXT_QUESTION, Prompt
+from llm.reading import Readings
+from llm.storage import kv_folder
 from llm.stream import TokenStream
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 OnReading = Callable[[ReadingProgress], None]
 OnText = Callable[[str], None]
@@ -43,8 +57,6 @@ class Asked:
     evidence: tuple[Stretch, ...]  # the sentences that the engine showed before it wrote
     looked_at: tuple[Stretch, ...]  # the text of the KV blocks that layers selected; none where nothing was selected
     first_token_s: float | None  # None: no text came
-    token_s: tuple[float, ...]  # between one piece of text and the next
-    total_s: float
 
 
 class Subject:
@@ -53,6 +65,7 @@ class Subject:
     def __init__(self, backbone: Backbone, state_dir: Path, on_reading: OnReading = lambda _: None) -> None:
         self._backbone = backbone
         self._on_reading = on_reading
+        self._state_dir = state_dir
         self.engine = Engine(backbone, state_dir)
 
     @classmethod
@@ -101,17 +114,28 @@ class Subject:
     def ask(self, document: Document, question: str, options: AskOptions) -> Asked:
         """Asks one question of the document, which is read first if it was not."""
         evidence: tuple[Citation, ...] = ()
-        marks = [time.perf_counter()]  # the start, then every piece of text
+        began, first_token_s = time.perf_counter(), None
         for event in self.engine.ask([document], question, options):
             if isinstance(event, ReadingProgress):
                 self._show(event)
             elif isinstance(event, EvidenceFound):
                 evidence = event.citations
-            elif isinstance(event, TextDelta):
-                marks.append(time.perf_counter())
+            elif isinstance(event, TextDelta) and first_token_s is None:
+                first_token_s = time.perf_counter() - began
             elif isinstance(event, Answered):
-                return _asked(event.answer, evidence, marks)
+                return Asked(event.answer, _stretches(evidence), _stretches(event.answer.looked_at), first_token_s)
         raise AssertionError("the engine ended without an answer, and nobody stopped it")
+
+    def decoder(self, document: Document, question: str) -> Iterator[float]:
+        """Seconds of one token after another, decoded over the KV of a document that was read; it never ends."""
+        runner, prompt = self._backbone.runner, self._backbone.prompt
+        readings = Readings(self._backbone, kv_folder(self._state_dir))
+        kv = readings.session([TokenStream.of([document], prompt)]).turn()
+        token = int(runner.forward(prompt.suffix(question), kv).argmax())
+        while True:
+            began = time.perf_counter()
+            token = int(runner.forward([token], kv).argmax())
+            yield time.perf_counter() - began
 
     def _show(self, progress: ReadingProgress) -> None:
         """What was read before is nothing to watch."""
@@ -131,18 +155,14 @@ class Subject:
         return written.text.strip()
 
 
-def _asked(answer: Answer, evidence: tuple[Citation, ...], marks: Sequence[float]) -> Asked:
-    now = time.perf_counter()
-    return Asked(
-        answer,
-        evidence=tuple(Stretch(cited.page_index, cited.start, cited.end) for cited in evidence),
-        looked_at=looked_at(answer),
-        first_token_s=marks[1] - marks[0] if len(marks) > 1 else None,
-        token_s=tuple(after - before for before, after in pairwise(marks[1:])),
-        total_s=now - marks[0],
-    )
+def _stretches(spans: Sequence[Citation | Look]) -> tuple[Stretch, ...]:
+    return tuple(Stretch(span.page_index, span.start, span.end) for span in spans)
 
 
-def looked_at(answer: Answer) -> tuple[Stretch, ...]:
-    """The text of the KV blocks that the model's layers selected for the question, most looked at first."""
-    return tuple(Stretch(look.page_index, look.start, look.end) for look in answer.looked_at)
+def code_digest() -> str:
+    """Names the code that answers: results of other code are not to be mixed with its own."""
+    digest = hashlib.sha256()
+    for package in ("ingest", "llm"):
+        for path in sorted((_ROOT / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,11 +1,13 @@
-"""A visit: a new process loads the model, opens what was read, and asks. What a person meets the next morning."""
+"""New processes that load the model and open what was read: to ask, as a person does the next morning, or to decode."""
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from app.bench.memory import Memory, MemoryWatch
 from app.bench.subject import Subject
@@ -13,51 +15,63 @@ from app.settings import Settings
 from ingest.document import Document
 from llm.answer import AskOptions
 
-Question = tuple[int, str]  # which of the documents, and what is asked of it
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One question of a visit."""
-
-    document: int
-    first_token_s: float | None  # None: no text came
-    token_s: tuple[float, ...]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     load_s: float  # of the model, imports left out
-    asked: tuple[Timed, ...]
+    first_token_s: tuple[float | None, ...]  # of each question; None: no text came
+    peak: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """Seconds a token over the stored KV, for each document."""
+
+    token_s: tuple[tuple[float, ...], ...]
     peak: Memory
 
 
 def visit(
-    settings: Settings,
-    state_dir: Path,
-    documents: Sequence[Document],
-    questions: Sequence[Question],
-    max_new_tokens: int,
+    settings: Settings, state_dir: Path, document: Document, questions: Sequence[str], max_new_tokens: int
 ) -> Visit:
     """Runs in a new process, which ends with it. The first question pays for opening what was read."""
+    return _alone(_visit, settings, state_dir, document, questions, max_new_tokens)
+
+
+def decode_in_turn(
+    settings: Settings, state_dir: Path, documents: Sequence[Document], question: str, *, rounds: int, tokens: int
+) -> Decoding:
+    """Some tokens over one document, then over the next, round and round: what else runs here meets all alike."""
+    return _alone(_decode, settings, state_dir, documents, question, rounds, tokens)
+
+
+def _alone(work: Callable[..., Result], *args: object) -> Result:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_visit, settings, state_dir, documents, questions, max_new_tokens).result()
+        return pool.submit(work, *args).result()
 
 
 def _visit(
-    settings: Settings,
-    state_dir: Path,
-    documents: Sequence[Document],
-    questions: Sequence[Question],
-    max_new_tokens: int,
+    settings: Settings, state_dir: Path, document: Document, questions: Sequence[str], max_new_tokens: int
 ) -> Visit:
     options = AskOptions(max_new_tokens=max_new_tokens)
     with MemoryWatch() as watch:
         started = time.perf_counter()
         subject = Subject.load(settings, state_dir)
         load_s = time.perf_counter() - started
-        asked = []
-        for at, question in questions:
-            answered = subject.ask(documents[at], question, options)
-            asked.append(Timed(at, answered.first_token_s, answered.token_s))
-    return Visit(load_s, tuple(asked), watch.peak)
+        asked = tuple(subject.ask(document, question, options).first_token_s for question in questions)
+    return Visit(load_s, asked, watch.peak)
+
+
+def _decode(
+    settings: Settings, state_dir: Path, documents: Sequence[Document], question: str, rounds: int, tokens: int
+) -> Decoding:
+    with MemoryWatch() as watch:
+        subject = Subject.load(settings, state_dir)
+        decoders = [subject.decoder(document, question) for document in documents]
+        seconds: list[list[float]] = [[] for _ in documents]
+        for _ in range(rounds):
+            for found, decoder in zip(seconds, decoders, strict=True):
+                found.extend(islice(decoder, tokens))
+    return Decoding(tuple(map(tuple, seconds)), watch.peak)

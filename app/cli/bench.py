@@ -1,4 +1,4 @@
-"""`bench needle|haystack|million|quality`: the measurements of docs/BENCHMARKS.md, repeated.
+"""`bench exact|needle|haystack|million|quality`: the measurements of docs/BENCHMARKS.md, repeated.
 
 Tables go to standard output, in the form of that page; progress goes to standard error.
 """
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
+  python app.py bench exact --json
   python app.py bench needle --data ../shared/data --work-dir ~/bench
   python app.py bench needle --data ../shared/data --sizes 8k,32k --whole-sizes 4k --needles 5
   python app.py bench haystack --data ../shared/data --sizes 1k,8k --questions 50 --json > haystack.json
@@ -90,6 +91,18 @@ def bench() -> None:
 
     Without --json, a Markdown section is written as it stands on that page.
     """
+
+
+@bench.command(epilog=EXAMPLES)
+@as_json
+@with_settings()
+def exact(settings: Settings, as_json: bool) -> None:
+    """Compare logits and greedy tokens with transformers' own, for every family of models."""
+    from app.bench.exact import run
+
+    with Progress() as progress:
+        found = run(settings.cache_dir, on_text=progress.text)
+    _show(found, as_json)
 
 
 @bench.command(epilog=EXAMPLES)

@@ -1,6 +1,5 @@
 """Reading rates by segment, and the whole measurement on a tiny model and a few thousand characters."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +8,12 @@ from typing import Any
 import pytest
 
 from app.bench import million
+from app.bench.corpus import document, pages_of, real_texts, take
 from app.bench.journal import Journal
 from app.bench.memory import Memory, MemoryWatch
 from app.bench.million import Options, Segments, run
-from app.bench.visit import Timed, Visit, visit
+from app.bench.subject import Subject
+from app.bench.visit import Decoding, Visit, decode_in_turn, visit
 from app.settings import Settings
 from ingest.document import Document
 from llm.answer import ReadingProgress
@@ -71,19 +72,22 @@ def test_a_resumed_reading_adds_to_what_was_measured(clock: SimpleNamespace, tmp
     assert rates(resumed) == [(0, 50, 50.0), (1, 60, 60.0), (2, 100, 100.0), (3, 100, 100.0)]
 
 
-def visited(_: Any, __: Path, documents: Sequence[Document], questions: Any, limit: int) -> Visit:
-    """Without a process: the first question takes 3 s, later ones 1 s; the long document decodes at 12 ms."""
-    asked = tuple(
-        Timed(at, 3.0 if number == 0 else 1.0, (0.010 + 0.002 * at,) * 5) for number, (at, _) in enumerate(questions)
-    )
+def visited(_: Any, __: Path, document: Document, questions: Sequence[str], limit: int) -> Visit:
+    """Without a process: the first question takes 3 s, later ones 1 s."""
+    return Visit(2.0, (3.0, *[1.0] * (len(questions) - 1)), Memory(2**30, 2**31))
+
+
+def decoded(_: Any, __: Path, documents: Sequence[Document], question: str, *, rounds: int, tokens: int) -> Decoding:
+    """The long document, which comes last, decodes at 12 ms a token."""
     assert len(documents[0].pages) < len(documents[1].pages)
-    return Visit(2.0, asked, Memory(2**30, 2**31))
+    return Decoding(((0.010,) * rounds * tokens, (0.012,) * rounds * tokens), Memory(2**29, 2**32))
 
 
 def test_everything_measured_is_in_the_table(
     data: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(million, "visit", visited)
+    monkeypatch.setattr(million, "decode_in_turn", decoded)
     settings = Settings(cache_dir=tmp_path / "cache", model=str(tiny_checkpoint), dtype="float32", threads=1)
     found = run(settings, data, tmp_path, Options(6000, 2500, 2000), silent, NOTED)
     values = {row["what"]: row["value"] for row in found.rows}
@@ -96,21 +100,24 @@ def test_everything_measured_is_in_the_table(
     assert values["decoding at 6,000 tokens"] == 12.0
     assert values["decoding, long / short"] == 1.2
     assert values["anonymous memory while asking, peak"] == 1.0
+    assert values["file-backed memory while asking, peak"] == 4.0
     assert [row["segment"] for row in found.details["segments"]] == [0, 1, 2]
     again = run(settings, data, tmp_path, Options(6000, 2500, 2000), silent, NOTED)
     assert again.details == found.details
 
 
 @pytest.mark.slow
-def test_a_visit_opens_what_another_process_read(data: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+def test_new_processes_open_what_this_one_read(data: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     settings = Settings(cache_dir=tmp_path / "cache", model=str(tiny_checkpoint), dtype="float32", threads=1)
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patch:
-        patch.setattr(million, "QUESTIONS", million.QUESTIONS[:2])
-        patch.setattr(million, "_VISITS", 1)
-        started = time.perf_counter()
-        found = run(settings, data, tmp_path, Options(3000, 1500, 1000), silent, NOTED)
-    values = {row["what"]: row["value"] for row in found.rows}
-    assert 0 < values["first token, new process"] < time.perf_counter() - started
-    assert values["loading the model"] > 0
-    assert visit is million.visit
+    subject = Subject.load(settings, tmp_path)
+    texts = [document("a.txt", take(pages_of(real_texts(data)), "a.txt", tokens, len)) for tokens in (2000, 5000)]
+    for text in texts:
+        subject.read(text)
+    read = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    seen = visit(settings, tmp_path, texts[1], ["What is it?", "Where is it?"], 4)
+    assert all(first is not None and first > 0 for first in seen.first_token_s)
+    assert (seen.load_s > 0, len(seen.first_token_s)) == (True, 2)
+    steps = decode_in_turn(settings, tmp_path, texts, "What is it?", rounds=2, tokens=3)
+    assert [len(seconds) for seconds in steps.token_s] == [6, 6]
+    assert min(min(seconds) for seconds in steps.token_s) > 0
+    assert read == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
