@@ -27,6 +27,7 @@ from llm.errors import ModelNotFound
 from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
+from llm.packed import PackedLlama
 from llm.prompt import Prompt
 from llm.runtime.kinds import layouts_of
 from llm.runtime.runner import Runner
@@ -100,7 +101,7 @@ def load_backbone(
     model = _placed(model, chosen_device)
     return Backbone(
         model,
-        TransformersRunner(model),
+        PackedLlama.of(model) or TransformersRunner(model),
         tokenizer,
         Prompt(tokenizer),
         model_name,

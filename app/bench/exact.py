@@ -20,7 +20,9 @@ from app.bench.checkpoints import Checkpoint, packaged, tiny
 from app.bench.report import Report
 from llm.answer import ModelName
 from llm.packaged import PACKAGED_NAME
+from llm.packed import PackedLlama
 from llm.runtime.latent import LatentExpansion, attend_absorbed, attend_expanded
+from llm.runtime.runner import Runner
 from llm.runtime.through_transformers import TransformersRunner
 from llm.runtime.working import WorkingKV
 
@@ -38,7 +40,8 @@ _NOTE = (
 Way = Callable[[Sequence[int], Sequence[int], int], torch.Tensor]
 """(read, decoded, chunk) -> logits (1 + N, V): of the last token of `read`, which is read in passes of `chunk` tokens,
 and of each of the N tokens `decoded`, taken one by one."""
-MakeWay = Callable[[Checkpoint], Way]
+MakeWay = Callable[[Checkpoint], Way | None]
+"""None for a checkpoint that this way does not carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +67,28 @@ class Difference:
         return self.logits <= TOLERANCE and self.equal_tokens == self.num_decoded
 
 
-def run(
-    cache_dir: Path, ways: Mapping[str, MakeWay] | None = None, on_text: Callable[[str], None] = lambda _: None
-) -> Report:
-    """Every checkpoint by every way (None: in memory) and chunk. `cache_dir` holds the packaged weights."""
+def run(cache_dir: Path, on_text: Callable[[str], None] = lambda _: None) -> Report:
+    """Every checkpoint by every way that carries it, in chunks of every size. `cache_dir`: of the packaged weights."""
     rows = [_latent_row()]
     details: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="longleaf-exact-") as folder:
         for checkpoint in chain(tiny(Path(folder)), packaged(cache_dir)):
             expected = reference(checkpoint, NUM_READ, NUM_DECODED)
-            for name, make_way in (ways or {"in memory": in_memory}).items():
-                found = differences(make_way(checkpoint), expected, CHUNKS)
+            for name, make_way in WAYS.items():
+                if (way := make_way(checkpoint)) is None:
+                    continue
+                found = differences(way, expected, CHUNKS)
                 rows.append(_row(checkpoint.name, name, found))
-                on_text(f"{checkpoint.name}, {name}: {rows[-1]['difference']:.1e}")
                 details += [_detail(checkpoint.name, name, difference) for difference in found]
+                on_text(f"{checkpoint.name}, {name}: {rows[-1]['difference']:.1e}")
     failed = [f"{row['model']}, {row['way']}" for row in rows if not row["exact"]]
     return Report(
-        "Exactness", ModelName(f"tiny checkpoints and {PACKAGED_NAME}", ""), rows, _NOTE,
+        "Exactness",
+        ModelName(f"tiny checkpoints and {PACKAGED_NAME}", ""),
+        rows,
+        _NOTE,
         {"tolerance": TOLERANCE, "passed": not failed, "failed": failed, "by_chunk": details},
-    )  # fmt: skip
+    )
 
 
 @torch.no_grad()
@@ -95,10 +101,21 @@ def reference(checkpoint: Checkpoint, num_read: int, num_decoded: int) -> Refere
     return Reference(read, decoded, logits)
 
 
-def in_memory(checkpoint: Checkpoint) -> Way:
-    """Through transformers, over a working set that lives in memory."""
-    runner = TransformersRunner(checkpoint.load())
+def through_transformers(checkpoint: Checkpoint) -> Way:
+    """Transformers' modules over a working set in memory."""
+    return _in_memory(TransformersRunner(checkpoint.load()))
 
+
+def packed_llama(checkpoint: Checkpoint) -> Way | None:
+    """The packaged model's own runner over a working set in memory."""
+    runner = PackedLlama.of(checkpoint.load())
+    return None if runner is None else _in_memory(runner)
+
+
+WAYS: Mapping[str, MakeWay] = {"through transformers": through_transformers, "packed Llama": packed_llama}
+
+
+def _in_memory(runner: Runner) -> Way:
     def logits(read: Sequence[int], decoded: Sequence[int], chunk: int) -> torch.Tensor:
         kv = WorkingKV(runner.layouts, runner.rotation, device=torch.device("cpu"), dtype=torch.float32)
         for start in range(0, len(read), chunk):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.bench.checkpoints import TINY, Checkpoint, tiny
-from app.bench.exact import absorbed_against_expanded, differences, in_memory, reference
+from app.bench.exact import absorbed_against_expanded, differences, reference, through_transformers
 from llm.runtime.rotation import rotation_of
 
 NUM_READ, NUM_DECODED = 72, 8  # four chunks and nine temperature floors of the Llama 4 shapes
@@ -22,7 +22,7 @@ def test_logits_and_greedy_tokens_are_transformers_own(name: str, folder: Path) 
     checkpoint = next(tiny(folder, [name]))
     assert rotation_of(checkpoint.load()) is not None
     expected = reference(checkpoint, NUM_READ, NUM_DECODED)
-    for difference in differences(in_memory(checkpoint), expected, chunks=(1, 7, 64, 512)):
+    for difference in differences(through_transformers(checkpoint), expected, chunks=(1, 7, 64, 512)):
         assert difference.is_exact, difference
         assert difference.logits < 1e-5, difference  # two orders better than promised, so that a slip shows
 
