@@ -27,6 +27,19 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A stretch of text that the model's layers looked at for a question, over the stored KV."""
+
+    source: str  # the leaf document's name
+    document: str  # its id
+    page_index: int
+    start: int  # characters [start, end) of the page's text
+    end: int
+    share: float  # of the attention to everything stored, the mean over layers
+    layers: tuple[int, ...]  # which chose it
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """Something that was not read, and why, in one phrase."""
 
@@ -79,6 +92,7 @@ class Answer:
     model: ModelName
     confidence: float = 0.0  # calibrated probability that the documents hold the answer
     stopped: bool = False  # the person stopped it; the answer is what had come so far
+    looked_at: tuple[Look, ...] = ()  # most looked at first; none where the question never met stored KV
 
     def as_json(self) -> dict[str, Any]:
         """The object of `ask --json`, with the keys of DESIGN §7 and no others."""

@@ -1,15 +1,16 @@
 """One question, from the documents on the desk to the checked answer.
 
-The order is fixed: index what is not indexed, read whole what fits, rank the evidence, let the model write the answer,
-decide whether the documents hold one, and cite the sentences that it rests on. A short document is answered over its
-whole reading. For a longer one the best passages are read closely first, which measures better; where they give no
-answer, the whole reading is asked, if there is one.
+The order is fixed: index what is not indexed, read whole what fits the trained context, rank the evidence, let the
+question look over the stored KV of what was read whole, let the model write the answer, decide whether the documents
+hold one, and cite the sentences that it rests on. `ways_to_answer` is the rule that chooses between the stored KV and a
+close reading of the best passages.
 """
 
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from ingest.document import Document
 from llm.answer import (
@@ -28,18 +29,21 @@ from llm.backbone import Backbone
 from llm.citing import cite
 from llm.close_reading import CloseReading, Excerpt, compose
 from llm.coverage import coverage_of
-from llm.desk import RESERVED_TOKENS, Desk
-from llm.errors import ContextOverflow
+from llm.desk import Desk
+from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, probability_of_answer
 from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
+from llm.looking import Looked, look
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
-from llm.reading import ReadingCache
+from llm.reading import RESERVED_TOKENS
+from llm.runtime.working import WorkingKV
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
 _SHORT_TOKENS = 800  # up to this length the packaged model answers best over the whole document (docs/BENCHMARKS.md)
+_LOOKED_AT = 60  # passages that the question is put to in any case, where there is KV
 _CLOSE_TOKENS = 700  # of passages, at least, in a close reading
 _MAX_CITATIONS = 3
 
@@ -51,6 +55,7 @@ class _Cost:
     started: float = field(default_factory=time.perf_counter)
     read_s: float = 0.0  # indexing and reading the documents
     reused_tokens: int = 0
+    read_tokens: int = 0  # of the documents, now
     new_tokens: int = 0
     question_s: float = 0.0  # from the first token of the question to the first of the answer
     first_token_s: float | None = None
@@ -87,6 +92,26 @@ class _Draft:
         return not text or text.startswith(NOT_FOUND.rstrip("."))
 
 
+class Way(Enum):
+    """How an answer comes about."""
+
+    STORED = auto()  # attention over the KV of everything that was read
+    CLOSE = auto()  # the best passages, put back as a short document
+
+
+def ways_to_answer(num_tokens: int, *, is_read_whole: bool, is_one_document: bool, exact: bool) -> tuple[Way, ...]:
+    """Ways to write an answer over documents of that length, the best first; the next is tried if one finds nothing.
+
+    The rule is what measured best (docs/BENCHMARKS.md): a short document is answered over its own KV, everything else
+    by a close reading, and then over the KV if there is any. `exact`: over the KV of everything, or not at all.
+    """
+    if exact:
+        return (Way.STORED,)
+    if not is_read_whole:
+        return (Way.CLOSE,)
+    return (Way.STORED,) if num_tokens <= _SHORT_TOKENS and is_one_document else (Way.CLOSE, Way.STORED)
+
+
 class Asking:
     """The state of one question. `events` may be iterated once."""
 
@@ -103,21 +128,22 @@ class Asking:
         self._documents, self._question, self._options = documents, question.strip(), options
         self._cancel = cancel or threading.Event()
         self._cost = _Cost()
+        self._looked: Looked | None = None
 
     def events(self) -> Iterator[Event]:
         """See `llm.answer`: progress, evidence, text, then exactly one Answered, also when a person stopped it."""
-        whole = self._is_read_whole()
-        yield from self._read(whole)
+        yield from self._read(self._must_read())
         if self._cancel.is_set():
             yield Answered(self._stopped_early())
             return
-        ranked = self._desk.searcher(self._documents).rank(self._question, self._options.top_k)
+        searcher = self._desk.searcher(self._documents)
+        ranked = self._look(searcher.rank(self._question, _LOOKED_AT))[: self._options.top_k]
         yield EvidenceFound(_citations(ranked, None))
         close = compose(self._excerpts(ranked), self._backbone.prompt, self._close_tokens())
         best = _Draft(Generated(), 0.0)
-        for number, over_whole in enumerate(self._ways(whole) if ranked else ()):
+        for number, way in enumerate(self._ways() if ranked else ()):
             written = Generated()
-            for piece in self._write(None if over_whole else close, written):
+            for piece in self._write(close if way is Way.CLOSE else None, written):
                 if number == 0:
                     yield TextDelta(piece)
             draft = _Draft(written, probability_of_answer(self._question, ranked, written.text))
@@ -125,16 +151,21 @@ class Asking:
             if written.stopped or (is_found(draft.probability) and not draft.refuses):
                 best = draft
                 break
-        yield Answered(self._answer(best, ranked, None if whole else close))
+        yield Answered(self._answer(best, ranked, close))
 
-    def _ways(self, whole: bool) -> tuple[bool, ...]:
-        """Ways to write the answer, until one finds it. True: over the whole reading; False: over passages."""
-        if self._options.exact or (whole and self._desk.num_tokens(self._documents) <= _SHORT_TOKENS):
-            return (True,)
-        return (False, True) if whole else (False,)
+    def _ways(self) -> tuple[Way, ...]:
+        return ways_to_answer(
+            self._desk.num_tokens(self._documents),
+            is_read_whole=self._looked is not None,
+            is_one_document=sum(1 for document in self._documents for _ in document.leaves()) == 1,
+            exact=self._options.exact,
+        )
 
-    def _is_read_whole(self) -> bool:
-        """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
+    def _must_read(self) -> bool:
+        """Whether the documents are read whole before the answer: if one pass of attention can hold them.
+
+        Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had.
+        """
         question_tokens = len(self._backbone.prompt.suffix(self._question))
         room = RESERVED_TOKENS - self._options.max_new_tokens
         if question_tokens > room:
@@ -142,13 +173,32 @@ class Asking:
                 f"the question has {question_tokens} tokens and {self._options.max_new_tokens} go to the answer; "
                 f"{room} are left for the question: shorten it, or lower --max-new-tokens"
             )
-        fits = self._desk.fits(self._documents)
+        fits = self._desk.is_exact(self._documents) and self._desk.can_read(self._documents)
         if self._options.exact and not fits:
             raise ContextOverflow(
-                f"an exact answer was asked for, but {self._desk.why_shortened(self._documents)}; "
+                f"an exact answer was asked for, but {self._desk.why_not_whole(self._documents)}; "
                 "ask about fewer documents or pages, or leave --exact out"
             )
         return fits
+
+    def _look(self, ranked: list[Ranked]) -> list[Ranked]:
+        """Puts the question to the stored KV, if all of it is there; the passages, its votes counted in."""
+        if not ranked or not self._desk.is_read_whole(self._documents):
+            return ranked
+        started = time.perf_counter()
+        streams = self._desk.streams(self._documents)
+        try:
+            session = self._desk.session(self._documents)
+            looked = self._looked = look(self._backbone, session, streams, self._question, ranked)
+        except SnapshotRefused:  # found out block by block; the passages still give an answer
+            self._desk.readings.discard_damaged(streams)
+            if self._options.exact:
+                raise
+            return ranked
+        self._cost.question_s += time.perf_counter() - started
+        self._cost.new_tokens += looked.num_new
+        self._cost.reused_tokens = max(0, session.num_tokens - self._cost.read_tokens)
+        return looked.ranked
 
     def _close_tokens(self) -> int:
         """How many tokens of passages go into a close reading: a tenth of the context; more measured worse."""
@@ -158,9 +208,9 @@ class Asking:
         started = time.perf_counter()
         yield from self._desk.index(self._documents, self._cancel)
         if whole and not self._cancel.is_set():
-            for progress in self._desk.readings.read(self._desk.stream(self._documents), self._cancel):
+            for progress in self._desk.read_whole(self._documents, self._cancel):
                 self._cost.reused_tokens = progress.reused
-                self._cost.new_tokens = progress.done - progress.reused
+                self._cost.new_tokens = self._cost.read_tokens = progress.done - progress.reused
                 yield progress
         self._cost.read_s = time.perf_counter() - started
 
@@ -168,14 +218,16 @@ class Asking:
         """Writes an answer over a close reading, or over the whole reading where `close` is None."""
         prompt = self._backbone.prompt
         if close is None:
-            cache, ids = self._desk.readings.cache_of(self._desk.stream(self._documents)), []
+            assert self._looked is not None, "only what was read whole is asked over its KV"
+            kv: WorkingKV = self._looked.turn
+            ids = [self._looked.last_token]
         else:
-            cache, ids = ReadingCache(), prompt.prefix + close.token_ids
-        ids = ids + prompt.suffix(self._question)
+            kv = self._backbone.empty_kv()
+            ids = prompt.prefix + close.token_ids + prompt.suffix(self._question)
         started = time.perf_counter()
         pieces = generate(
             self._backbone,
-            cache,
+            kv,
             ids,
             written,
             max_new_tokens=self._options.max_new_tokens,
@@ -196,7 +248,7 @@ class Asking:
         self._cost.decode_s += time.perf_counter() - (decoding_since or started)
         self._cost.decoded_tokens += len(written.token_ids)
 
-    def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading | None) -> Answer:
+    def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading) -> Answer:
         written = draft.written
         found = is_found(draft.probability) or written.stopped
         citations = _citations(ranked, written.text) if found else ()
@@ -211,11 +263,12 @@ class Asking:
             answer=text if found else NOTHING_FOUND,
             found=found,
             citations=citations,
-            coverage=self._coverage(close),
+            coverage=self._coverage(close if self._looked is None else None),
             timing=self._cost.timing(),
             model=self._backbone.name,
             confidence=draft.probability,
             stopped=written.stopped,
+            looked_at=self._looked.looks if self._looked else (),
         )
 
     def _stopped_early(self) -> Answer:
@@ -235,7 +288,13 @@ class Asking:
             tokens_total=total,
             tokens_read=total if close is None else len(close.token_ids),
             pages_seen=None if close is None else close.pages,
-            shortened=None if close is None else self._desk.why_shortened(self._documents),
+            shortened=None if close is None else self._why_not_whole(),
+        )
+
+    def _why_not_whole(self) -> str:
+        return (
+            f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
+            "the passages that fit it best; read them whole, and questions look over all of it"
         )
 
     def _excerpts(self, ranked: Sequence[Ranked]) -> list[Excerpt]:

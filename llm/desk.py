@@ -1,7 +1,6 @@
-"""The desk: documents laid out for questions. It knows what is read, what is indexed, and which of both a set needs.
+"""The desk: documents laid out for questions. It knows what is read, what is indexed, and what is missing of either.
 
-Owns the rule of this version: a set of documents that fits the model's context, with room for a question and its
-answer, is read whole; a longer one is indexed, and its best passages are read for each question.
+Every leaf document is indexed for evidence and read as a stream of its own; what was read opens together.
 """
 
 import threading
@@ -17,65 +16,109 @@ from llm.backbone import Backbone
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
 from llm.evidence.ranking import Searcher
+from llm.kv.codec import KVDtype
 from llm.reading import Readings
+from llm.runtime.session import SessionKV
 from llm.storage import index_folder, kv_folder
 from llm.stream import TokenStream
 
-_Key = tuple[tuple[str, int, int], ...]  # of a set of documents, see `_key`
-RESERVED_TOKENS = 640  # behind a document read whole: the question and its answer
+_LeafKey = tuple[str, int, int]  # see `_leaf_key`
+_Key = tuple[_LeafKey, ...]
 
 
 class Desk:
     """What one backbone has read and indexed below `state_dir`. One caller at a time."""
 
-    def __init__(self, backbone: Backbone, state_dir: Path) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        state_dir: Path,
+        *,
+        kv_dtype: KVDtype = KVDtype.INT8,
+        disk_budget_bytes: int | None = None,
+    ) -> None:
         self._prompt = backbone.prompt
-        self.readings = Readings(backbone, kv_folder(state_dir))
+        self.readings = Readings(backbone, kv_folder(state_dir), kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
         self._embedder = Embedder(str(backbone.device))
         self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
-        self._streams: dict[_Key, TokenStream] = {}  # the last one only
-        self._token_counts: dict[_Key, int] = {}  # of single leaves
+        self._streams: dict[_LeafKey, TokenStream] = {}  # of the last set only
+        self._token_counts: dict[_LeafKey, int] = {}
         self._searchers: dict[_Key, Searcher] = {}  # the last one only
 
-    def stream(self, documents: Sequence[Document]) -> TokenStream:
-        """The documents as one token stream; the last one is kept."""
-        key = _key(documents)
-        if key not in self._streams:
-            self._streams = {key: TokenStream.of(documents, self._prompt)}
-        return self._streams[key]
+    def streams(self, documents: Sequence[Document]) -> list[TokenStream]:
+        """One token stream a leaf, in order; those of the last set are kept."""
+        leaves = _leaves(documents)
+        known = self._streams
+        self._streams = {}
+        for leaf in leaves:
+            key = _leaf_key(leaf)
+            self._streams[key] = known.get(key) or TokenStream.of([leaf], self._prompt)
+            self._token_counts[key] = len(self._streams[key])
+        return [self._streams[_leaf_key(leaf)] for leaf in leaves]
 
     def num_tokens(self, documents: Sequence[Document]) -> int:
-        """Tokens of the documents' stream."""
+        """Tokens of the documents' streams."""
         total = 0
         for leaf in _leaves(documents):
-            key = _key([leaf])
+            key = _leaf_key(leaf)
             if key not in self._token_counts:
                 self._token_counts[key] = len(TokenStream.of([leaf], self._prompt))
             total += self._token_counts[key]
         return total
 
-    def fits(self, documents: Sequence[Document]) -> bool:
-        """Whether the documents can be read whole, with room for a question."""
-        needed = len(self._prompt.prefix) + self.num_tokens(documents) + RESERVED_TOKENS
-        return needed <= self.readings.max_tokens()
+    def is_exact(self, documents: Sequence[Document]) -> bool:
+        """Whether a question can attend to every token of the documents at once, in the trained context."""
+        prompts = len(self._prompt.prefix) * len(_leaves(documents))
+        return prompts + self.num_tokens(documents) <= self.readings.exact_tokens
 
-    def why_shortened(self, documents: Sequence[Document]) -> str:
-        """For people: why these documents are not read whole."""
-        return (
-            f"{self.num_tokens(documents):,} tokens are more than the {self.readings.max_tokens():,} that this model "
-            "can read at once here, so each question sees only the passages that fit it best"
-        )
+    def can_read(self, documents: Sequence[Document]) -> bool:
+        """Whether the documents can be read whole, however long that takes."""
+        return self.readings.is_position_free or (len(_leaves(documents)) == 1 and self.is_exact(documents))
+
+    def why_not_whole(self, documents: Sequence[Document]) -> str:
+        """For people: why a question does not see all of these documents at once."""
+        total, exact = self.num_tokens(documents), self.readings.exact_tokens
+        return f"{total:,} tokens are more than the {exact:,} that this model can look at in one piece"
+
+    def is_read_whole(self, documents: Sequence[Document]) -> bool:
+        """Whether the KV of every token is on disk."""
+        return all(self.readings.is_read(stream) for stream in self.streams(documents))
 
     def is_read(self, documents: Sequence[Document]) -> bool:
+        """Whether nothing is left that `read` would do."""
         if not all(self._evidence.is_built(leaf) for leaf in _leaves(documents)):
             return False
-        return not self.fits(documents) or self.readings.is_read(self.stream(documents))
+        return not self.can_read(documents) or self.is_read_whole(documents)
 
     def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
-        """Indexes, then reads whole where that fits. Yields progress; stops early when `cancel` is set."""
+        """Indexes, then reads whole where the model can. Yields progress; stops early when `cancel` is set."""
         yield from self.index(documents, cancel)
-        if not (cancel and cancel.is_set()) and self.fits(documents):
-            yield from self.readings.read(self.stream(documents), cancel)
+        if not (cancel and cancel.is_set()) and self.can_read(documents):
+            yield from self.read_whole(documents, cancel)
+
+    def read_whole(
+        self, documents: Sequence[Document], cancel: threading.Event | None = None
+    ) -> Iterator[ReadingProgress]:
+        """Reads every leaf that is not read yet; progress is of all together."""
+        streams = self.streams(documents)
+        prefix = len(self._prompt.prefix)
+        total = sum(prefix + len(stream) for stream in streams)
+        done = reused = 0
+        for stream in streams:
+            for step in self.readings.read(stream, cancel):
+                reused_here, done_here, rate = step.reused, step.done, step.rate_per_s
+                eta_s = step.eta_s + ((total - done - step.total) / rate if rate else 0.0)
+                if step.done > step.reused or len(streams) == 1:
+                    yield ReadingProgress("read", done + step.done, total, "tokens", rate, eta_s, reused + step.reused)
+            done, reused = done + done_here, reused + reused_here
+            if cancel and cancel.is_set():
+                return
+        if len(streams) > 1:
+            yield ReadingProgress("read", done, total, "tokens", 0.0, 0.0, reused)
+
+    def session(self, documents: Sequence[Document]) -> SessionKV:
+        """The KV of documents that were read whole, opened together. Raises SnapshotRefused."""
+        return self.readings.session(self.streams(documents))
 
     def index(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
         """Embeds what is not embedded yet; nothing is yielded where all is done."""
@@ -128,7 +171,11 @@ def _leaves(documents: Sequence[Document]) -> list[Document]:
 
 def _key(documents: Sequence[Document]) -> _Key:
     """Names a set of documents as they were read: the same file with another page range is another text."""
-    return tuple((leaf.id, len(leaf.pages), _chars(leaf)) for leaf in _leaves(documents))
+    return tuple(map(_leaf_key, _leaves(documents)))
+
+
+def _leaf_key(leaf: Document) -> _LeafKey:
+    return (leaf.id, len(leaf.pages), _chars(leaf))
 
 
 def _chars(leaf: Document) -> int:

@@ -1,7 +1,8 @@
 """The engine: one loaded model with what it has read, and the three things it can do: read, ask, forget.
 
-Documents that fit the model's context are read whole, once; their KV is kept on disk. Longer ones are indexed for
-evidence, and the best passages are read closely for each question; coverage says so. One reading or answer at a time.
+`read` reads documents of any length whole, once; their KV is kept on disk. `ask` reads by itself what one pass of
+attention can hold; of longer documents that were not read yet it sees the best passages, and coverage says so. One
+reading or answer at a time.
 """
 
 import threading
@@ -15,14 +16,22 @@ from llm.backbone import Backbone, load_backbone
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
+from llm.kv.codec import KVDtype
 
 
 class Engine:
     """Safe to call from several threads: callers wait for one another."""
 
-    def __init__(self, backbone: Backbone, state_dir: Path) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        state_dir: Path,
+        *,
+        kv_dtype: KVDtype = KVDtype.INT8,
+        disk_budget_bytes: int | None = None,
+    ) -> None:
         self._backbone = backbone
-        self._desk = Desk(backbone, state_dir)
+        self._desk = Desk(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
         self._busy = threading.Lock()
 
     @classmethod
@@ -35,13 +44,15 @@ class Engine:
         device: str | None = None,
         dtype: str | None = None,
         threads: int | None = None,
+        kv_dtype: KVDtype = KVDtype.INT8,
+        disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
     ) -> "Engine":
         """Loads a model by name (None: the packaged one). Raises ModelNotFound."""
         backbone = load_backbone(
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, on_progress=on_progress
         )
-        return cls(backbone, state_dir)
+        return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
 
     @property
     def model(self) -> ModelName:
@@ -55,7 +66,7 @@ class Engine:
         return len(self._backbone.prompt.encode(text))
 
     def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
-        """Indexes the documents and, where they fit, reads them whole; what is done already is only reported."""
+        """Indexes the documents and reads them whole, whatever their length; what is done already is only reported."""
         with self._busy:
             yield from self._desk.read(documents, cancel)
 
@@ -80,14 +91,16 @@ class Engine:
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         """What a question about the documents would see, without asking."""
-        fits = self._desk.fits(documents)
+        whole = self._desk.is_read_whole(documents) or (
+            self._desk.is_exact(documents) and self._desk.can_read(documents)
+        )
         total = self._desk.num_tokens(documents)
         return coverage_of(
             documents,
             tokens_total=total,
-            tokens_read=total if fits else 0,
-            pages_seen=None if fits else (),
-            shortened=None if fits else self._desk.why_shortened(documents),
+            tokens_read=total if whole else 0,
+            pages_seen=None if whole else (),
+            shortened=None if whole else self._desk.why_not_whole(documents),
         )
 
     def forget(self, document_ids: Collection[str]) -> int:

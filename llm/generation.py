@@ -8,8 +8,7 @@ import torch
 from tokenizers.decoders import DecodeStream
 
 from llm.backbone import Backbone
-from llm.reading import ReadingCache
-from llm.reading.prefill import forward
+from llm.runtime.working import WorkingKV
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ class Generated:
 
 def generate(
     backbone: Backbone,
-    cache: ReadingCache,
+    kv: WorkingKV,
     prompt_ids: Sequence[int],
     into: Generated,
     *,
@@ -38,7 +37,7 @@ def generate(
     stop_text: str | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[str]:
-    """Yields pieces of text; fills `into`. Modifies the cache, which the caller truncates to use it again.
+    """Yields pieces of text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
 
     Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
     is no part of it.
@@ -50,7 +49,7 @@ def generate(
         if cancel and cancel.is_set():
             into.stopped = True
             return
-        logits = forward(backbone, cache, next_ids)
+        logits = backbone.runner.forward(next_ids, kv)
         token = choose_token(logits, temperature, sampler)
         into.logprobs.append(float(logits.log_softmax(-1)[token]))
         if token in backbone.stop_ids:

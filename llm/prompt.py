@@ -35,9 +35,21 @@ class Prompt:
         """Token ids of a question behind a document, up to where the answer begins."""
         return self._before_question + self.encode(question.strip()) + self._after_question
 
+    def question_range(self, question: str) -> range:
+        """Which tokens of `suffix(question)` are the question's own."""
+        start = len(self._before_question)
+        return range(start, start + len(self.encode(question.strip())))
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a person's text. Special tokens written in it stay plain characters."""
         return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Characters [start, end) of `text` that each token of `encode(text)` stands for."""
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
 
     def _render(self) -> str:
         if not self._tokenizer.chat_template:

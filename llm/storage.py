@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
-from llm.reading.snapshot import SnapshotStore
+from llm.kv import store
 
 
 def kv_folder(state_dir: Path) -> Path:
@@ -22,4 +22,4 @@ def index_folder(state_dir: Path) -> Path:
 def forget(state_dir: Path, document_ids: Collection[str]) -> int:
     """Removes KV and index of the documents, whatever model made them; bytes removed."""
     evidence = EvidenceStore(index_folder(state_dir), Embedder())  # loads no weights until it embeds
-    return SnapshotStore(kv_folder(state_dir)).forget(document_ids) + evidence.forget(document_ids)
+    return store.forget(kv_folder(state_dir), document_ids) + evidence.forget(document_ids)

@@ -4,7 +4,8 @@ A stream is made from leaf documents in reading order: a label line ("[contract.
 its text. Labels belong to no place. Patch tokens of page images will enter here, too (docs/ARCHITECTURE.md).
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,13 +23,24 @@ class StreamPage:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class TextRange:
+    """Characters [start, end) of a page of the leaf with that index."""
+
+    leaf_index: int
+    page_index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
 class TokenStream:
-    """Documents as one sequence of token ids."""
+    """Documents as one sequence of token ids. Compared and hashed by identity."""
 
     leaves: tuple[Document, ...]
     token_ids: list[int]
     pages: tuple[StreamPage, ...]
+    prompt: Prompt
 
     @classmethod
     def of(cls, documents: Sequence[Document], prompt: Prompt) -> "TokenStream":
@@ -39,9 +51,9 @@ class TokenStream:
         for leaf_index, leaf in enumerate(leaves):
             for page_index, page in enumerate(leaf.pages):
                 start = len(token_ids)
-                token_ids += prompt.encode(page_label(leaf, page) + page.text + "\n\n")
+                token_ids += prompt.encode(_page_text(leaf, page))
                 pages.append(StreamPage(leaf_index, page_index, start, len(token_ids)))
-        return cls(leaves, token_ids, tuple(pages))
+        return cls(leaves, token_ids, tuple(pages), prompt)
 
     @cached_property
     def document_ids(self) -> tuple[str, ...]:
@@ -49,6 +61,45 @@ class TokenStream:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+    def places(self, start: int, end: int) -> Iterator[TextRange]:
+        """What tokens [start, end) stand for, page by page; labels stand for nothing."""
+        first = bisect_right(self.pages, start, key=lambda page: page.end)
+        for page in self.pages[first:]:
+            if page.start >= end:
+                return
+            chars = [
+                chars
+                for chars in self._chars(page)[max(start, page.start) - page.start : end - page.start]
+                if chars[1] > chars[0]
+            ]
+            if chars:
+                yield TextRange(page.leaf_index, page.page_index, chars[0][0], chars[-1][1])
+
+    def tokens(self, place: TextRange) -> range:
+        """The tokens that carry a place's characters."""
+        page = self._page_of[place.leaf_index, place.page_index]
+        ends = [end for _, end in self._chars(page)]
+        starts = [start for start, _ in self._chars(page)]
+        first = bisect_right(ends, place.start)
+        last = bisect_right(starts, max(place.end - 1, place.start))
+        return range(page.start + first, page.start + max(last, first))
+
+    @cached_property
+    def _page_of(self) -> dict[tuple[int, int], StreamPage]:
+        return {(page.leaf_index, page.page_index): page for page in self.pages}
+
+    def _chars(self, page: StreamPage) -> list[tuple[int, int]]:
+        """For each token of a page, its characters in `Page.text`; an empty range for those of the label."""
+        leaf = self.leaves[page.leaf_index]
+        text = leaf.pages[page.page_index].text
+        before = len(page_label(leaf, leaf.pages[page.page_index]))
+        spans = self.prompt.offsets(_page_text(leaf, leaf.pages[page.page_index]))
+        return [(max(0, start - before), min(len(text), max(0, end - before))) for start, end in spans]
+
+
+def _page_text(leaf: Document, page: Page) -> str:
+    return page_label(leaf, page) + page.text + "\n\n"
 
 
 def page_label(leaf: Document, page: Page) -> str:

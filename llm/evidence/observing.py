@@ -16,7 +16,6 @@ from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
 from llm.evidence.ranking import Ranked, Searcher
 from llm.generation import Generated, generate
-from llm.reading import ReadingCache
 from llm.stream import TokenStream
 
 # False: questions that are asked of every policy alike; another context answers them too, so that leaving out their
@@ -102,6 +101,6 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> G
         tokens = compose(excerpts, prompt, _CLOSE_TOKENS).token_ids
     written = Generated()
     prompt_ids = prompt.prefix + tokens + prompt.suffix(example.question)
-    for _ in generate(backbone, ReadingCache(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
+    for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
         pass
     return written

@@ -1,17 +1,6 @@
-"""Reading: prefill of a token stream in chunks, and the snapshot that it leaves on disk."""
+"""Reading: prefill of token streams in chunks, and the sessions over what it left behind."""
 
-from llm.reading.kv_cache import ReadingCache
-from llm.reading.prefill import CHUNK_TOKENS, forward, prefill
-from llm.reading.readings import Readings, kv_bytes_per_token
-from llm.reading.snapshot import Snapshot, SnapshotStore
+from llm.reading.prefill import CHUNK_TOKENS, prefill
+from llm.reading.readings import RESERVED_TOKENS, Readings
 
-__all__ = [
-    "CHUNK_TOKENS",
-    "ReadingCache",
-    "Readings",
-    "Snapshot",
-    "SnapshotStore",
-    "forward",
-    "kv_bytes_per_token",
-    "prefill",
-]
+__all__ = ["CHUNK_TOKENS", "RESERVED_TOKENS", "Readings", "prefill"]

@@ -1,53 +1,59 @@
 """Prefill in chunks: tokens go through the model a chunk at a time, so that progress shows and a stop takes effect."""
 
-import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
-import torch
+import numpy as np
 
 from llm.answer import ReadingProgress
-from llm.backbone import Backbone
-from llm.reading.kv_cache import ReadingCache
+from llm.runtime.policy import ReadingPolicy
+from llm.runtime.reading_kv import ReadingKV
+from llm.runtime.runner import Runner
 
 CHUNK_TOKENS = 512
+_PACE_CHUNKS = 64  # the last chunks, from which the pace is estimated
 
 
 def prefill(
-    backbone: Backbone, cache: ReadingCache, token_ids: Sequence[int], cancel: threading.Event | None = None
+    runner: Runner, kv: ReadingKV, token_ids: Sequence[int], policy: ReadingPolicy, cancel: threading.Event | None
 ) -> Iterator[ReadingProgress]:
-    """Reads `token_ids` from `cache.num_tokens` on; yields after every chunk. Modifies the cache.
+    """Reads `token_ids` from `kv.num_tokens` on; yields after every chunk, which is committed then. Modifies `kv`.
 
-    Stops between two chunks when `cancel` is set; what was read stays in the cache.
+    Stops between two chunks when `cancel` is set. Raises OSError when the disk is full.
     """
-    total, reused = len(token_ids), cache.num_tokens
-    pace: list[tuple[int, float]] = []  # where each chunk ended, seconds a token in it
-    while (done := cache.num_tokens) < total and not (cancel and cancel.is_set()):
-        end = min(done + CHUNK_TOKENS, total)
+    total, reused = len(token_ids), kv.num_tokens
+    pace = Pace(policy)
+    while (done := kv.num_tokens) < total and not (cancel and cancel.is_set()):
+        end = min((done // CHUNK_TOKENS + 1) * CHUNK_TOKENS, total)
         started = time.perf_counter()
-        forward(backbone, cache, token_ids[done:end])
-        pace.append((end, (time.perf_counter() - started) / (end - done)))
-        yield ReadingProgress("read", end, total, "tokens", 1 / pace[-1][1], remaining_s(pace, total), reused)
+        runner.forward(token_ids[done:end], kv)
+        pace.add(done, end, time.perf_counter() - started)
+        yield ReadingProgress("read", end, total, "tokens", pace.rate, pace.remaining_s(end, total), reused)
 
 
-def remaining_s(pace: Sequence[tuple[int, float]], total: int) -> float:
-    """Seconds until `total`: full attention costs more for every later token, so the pace is carried on as a line."""
-    done, latest = pace[-1]
-    if len(pace) < 3:
-        return (total - done) * latest
-    slope, intercept = statistics.linear_regression(*zip(*pace, strict=True))
-    at_half = max(latest, intercept + max(slope, 0.0) * (done + total) / 2)
-    return (total - done) * at_half
+class Pace:
+    """How fast a reading goes on: a token costs a constant and a share of the tokens that it sees."""
 
+    def __init__(self, policy: ReadingPolicy) -> None:
+        self._policy = policy
+        self._chunks: list[tuple[float, float]] = []  # tokens seen on average, seconds a token
+        self.rate = 0.0  # tokens a second, of the last chunk
 
-def forward(backbone: Backbone, cache: ReadingCache, token_ids: Sequence[int]) -> torch.Tensor:
-    """Runs tokens that follow those in `cache`, and appends them to it. Logits (V,) of the last token, in float32."""
-    inputs = torch.tensor([list(token_ids)], device=backbone.device)  # (1, S)
-    positions = torch.arange(cache.num_tokens, cache.num_tokens + inputs.shape[1], device=backbone.device)[None]
-    with torch.inference_mode():
-        output = backbone.model(
-            input_ids=inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-        )
-    logits: torch.Tensor = output.logits  # (1, 1, V)
-    return logits[0, -1].float()
+    def add(self, start: int, end: int, seconds: float) -> None:
+        """Tokens [start, end) took that long."""
+        self.rate = (end - start) / max(seconds, 1e-9)
+        self._chunks = [*self._chunks, (self._policy.mean_shown(start, end), 1 / self.rate)][-_PACE_CHUNKS:]
+
+    def remaining_s(self, done: int, total: int) -> float:
+        """Seconds from token `done` to `total`."""
+        if done >= total:
+            return 0.0
+        ahead = self._policy.mean_shown(done, total)
+        seen, cost = np.array(self._chunks).T
+        if len(seen) >= 3 and float(np.ptp(seen)) > CHUNK_TOKENS:
+            slope, constant = np.polyfit(seen, cost, 1)
+            per_token = max(float(constant + max(slope, 0.0) * ahead), float(cost.min()) / 2)
+        else:
+            per_token = float(np.median(cost))
+        return (total - done) * per_token

@@ -1,101 +1,144 @@
 """The readings of one backbone: from token streams to KV that is at hand, in memory, on disk, or read now.
 
-Owns the one reading that is open in memory and the snapshots below its folder. A stream is read once; later calls, in
-this process or another, take it from the snapshot.
+Every leaf document is read as a stream of its own and leaves its own snapshot, so any set of documents can be opened
+together and one changed file is the only one that is read again. The last session is kept open.
 """
 
 import logging
 import threading
-from collections.abc import Collection, Iterator
+import weakref
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-
-import psutil
-import torch
 
 from llm.answer import ReadingProgress
 from llm.backbone import Backbone
 from llm.errors import SnapshotRefused
-from llm.reading.kv_cache import ReadingCache
+from llm.kv.codec import KVDtype
+from llm.kv.layout import BLOCK_TOKENS
+from llm.kv.snapshot import Snapshot
+from llm.kv.store import SnapshotStore
 from llm.reading.prefill import prefill
-from llm.reading.snapshot import Snapshot, SnapshotStore
+from llm.runtime.opened import OpenSnapshots
+from llm.runtime.policy import ReadingPolicy
+from llm.runtime.reading_kv import ReadingKV
+from llm.runtime.session import SessionKV, SessionOptions
 from llm.stream import TokenStream
 
+RESERVED_TOKENS = 640  # behind what is shown whole: the question and its answer
 _log = logging.getLogger(__name__)
-_MEMORY_SHARE = 0.5  # of what is free may be taken by the KV of one reading
 
 
 class Readings:
     """Reads token streams and keeps what it read. One caller at a time."""
 
-    def __init__(self, backbone: Backbone, folder: Path) -> None:
-        self._backbone = backbone
-        self._store = SnapshotStore(folder)
-        self._identity = backbone.snapshot_identity()
-        self._open: tuple[Path, ReadingCache] | None = None  # the snapshot's folder is its key
+    def __init__(
+        self,
+        backbone: Backbone,
+        folder: Path,
+        *,
+        kv_dtype: KVDtype = KVDtype.INT8,
+        disk_budget_bytes: int | None = None,
+    ) -> None:
+        self._backbone, self._runner = backbone, backbone.runner
+        exact = (backbone.context_tokens - RESERVED_TOKENS) // BLOCK_TOKENS * BLOCK_TOKENS
+        self._policy = ReadingPolicy(exact=max(BLOCK_TOKENS, exact))
+        self._store = SnapshotStore(
+            folder,
+            layouts=self._runner.layouts,
+            identity=f"{backbone.snapshot_identity()} {self._policy}",
+            kv_dtype=kv_dtype,
+            disk_budget_bytes=disk_budget_bytes,
+        )
+        self._snapshots: weakref.WeakKeyDictionary[TokenStream, Snapshot] = weakref.WeakKeyDictionary()
+        self._open: tuple[tuple[Path, ...], SessionKV] | None = None  # the snapshots' folders are its key
 
-    def max_tokens(self) -> int:
-        """The longest stream, prompt included, that can be read whole: trained context, or what memory holds."""
-        per_token = kv_bytes_per_token(self._backbone)
-        return min(self._backbone.context_tokens, int(_free_bytes(self._backbone.device) * _MEMORY_SHARE / per_token))
+    @property
+    def exact_tokens(self) -> int:
+        """The longest stream, prompt included, whose every token sees all before it."""
+        return self._policy.exact
+
+    @property
+    def is_position_free(self) -> bool:
+        """Whether streams of any length can be read, and opened together."""
+        return self._runner.is_position_free
 
     def is_read(self, stream: TokenStream) -> bool:
         """Whether the whole stream is on disk."""
         return self._snapshot(stream).is_complete
 
-    def read(self, stream: TokenStream, cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
-        """Reads what is not yet read and commits it chunk by chunk; a stream already read yields one report."""
-        snapshot = self._snapshot(stream)
-        cache = self._cache_of(snapshot)
-        reused = cache.num_tokens
-        if snapshot.is_complete:
-            yield ReadingProgress("read", reused, reused, "tokens", 0.0, 0.0, reused)
-        for progress in prefill(self._backbone, cache, snapshot.token_ids, cancel):
-            snapshot.append(cache, progress.done)
-            yield progress
+    def tokens_read(self, stream: TokenStream) -> int:
+        """How many tokens of the stream are on disk, the prompt's start not counted."""
+        return max(0, self._snapshot(stream).num_tokens - len(self._backbone.prompt.prefix))
 
-    def cache_of(self, stream: TokenStream) -> ReadingCache:
-        """The KV of a stream that was read. The caller may append to it; the next call cuts that off again."""
+    def read(self, stream: TokenStream, cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
+        """Reads what is not yet read and commits it chunk by chunk; a stream already read yields one report.
+
+        Raises OSError when the disk is full.
+        """
         snapshot = self._snapshot(stream)
-        assert snapshot.is_complete, "a stream is read before it is asked about"
-        return self._cache_of(snapshot)
+        if snapshot.is_complete:
+            reused = snapshot.num_tokens
+            yield ReadingProgress("read", reused, reused, "tokens", 0.0, 0.0, reused)
+            return
+        self._open = None  # frees its memory before more is taken
+        kv = self._reading_kv(snapshot)
+        yield from prefill(self._runner, kv, snapshot.token_ids, self._policy, cancel)
+        self._store.evict(keep=[snapshot.folder])
+
+    def session(self, streams: Sequence[TokenStream]) -> SessionKV:
+        """The KV of streams that were read, opened together; the caller takes a turn of it for each question.
+
+        Raises SnapshotRefused when a snapshot is damaged; so may any pass over the session. See `discard_damaged`.
+        """
+        snapshots = [self._snapshot(stream) for stream in streams]
+        assert all(snapshot.is_complete for snapshot in snapshots), "a stream is read before it is asked about"
+        key = tuple(snapshot.folder for snapshot in snapshots)
+        if self._open is None or self._open[0] != key:
+            self._open = None
+            self._open = (key, self._opened(snapshots))
+        return self._open[1]
+
+    def discard_damaged(self, streams: Sequence[TokenStream]) -> None:
+        """Throws away what is damaged of the streams' snapshots; the next reading makes it anew."""
+        self._open = None
+        for stream in streams:
+            snapshot = self._snapshot(stream)
+            try:
+                snapshot.check_integrity()
+            except SnapshotRefused as refused:
+                _log.warning("%s", refused)
+                self._store.discard(snapshot)
 
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes every snapshot that holds one of the documents; bytes removed."""
         self._open = None
+        self._snapshots.clear()
         return self._store.forget(document_ids)
 
     def bytes_of(self, document_ids: Collection[str]) -> int:
         return self._store.bytes_of(document_ids)
 
     def _snapshot(self, stream: TokenStream) -> Snapshot:
-        return self._store.open(self._identity, self._backbone.prompt.prefix + stream.token_ids, stream.document_ids)
+        if stream not in self._snapshots:
+            token_ids = self._backbone.prompt.prefix + stream.token_ids
+            self._snapshots[stream] = self._store.open(token_ids, stream.document_ids)
+        return self._snapshots[stream]
 
-    def _cache_of(self, snapshot: Snapshot) -> ReadingCache:
-        """In memory if it is the open one, else from disk; a damaged snapshot is thrown away and read anew."""
-        open_here = self._open is not None and self._open[0] == snapshot.folder
-        if self._open is None or not open_here or self._open[1].num_tokens < snapshot.num_tokens:
-            self._open = None  # frees its memory before more is taken
-            try:
-                cache = snapshot.load(self._backbone.device)
-            except SnapshotRefused as refused:
-                _log.warning("%s", refused)
-                self._store.discard(snapshot)
-                cache = ReadingCache()
-            self._open = (snapshot.folder, cache)
-        cache = self._open[1]
-        cache.truncate(snapshot.num_tokens)
-        return cache
+    def _reading_kv(self, snapshot: Snapshot) -> ReadingKV:
+        """From where the snapshot stops; a damaged one is thrown away and read anew."""
+        try:
+            return self._made(snapshot)
+        except SnapshotRefused as refused:
+            _log.warning("%s", refused)
+            self._store.discard(snapshot)
+            return self._made(snapshot)
 
+    def _made(self, snapshot: Snapshot) -> ReadingKV:
+        backbone = self._backbone
+        return ReadingKV(snapshot, self._policy, self._runner.rotation, device=backbone.device, dtype=backbone.dtype)
 
-def kv_bytes_per_token(backbone: Backbone) -> int:
-    """Bytes of keys and values that one token leaves in all layers, as a plain cache keeps them."""
-    config = backbone.model.config.get_text_config(decoder=True)
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(config.num_hidden_layers * heads * width * 2 * backbone.dtype.itemsize)
-
-
-def _free_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    def _opened(self, snapshots: Sequence[Snapshot]) -> SessionKV:
+        device, dtype = self._backbone.device, self._backbone.dtype
+        source = OpenSnapshots(snapshots, device=device, dtype=dtype)
+        options = SessionOptions(exact=self._policy.exact)
+        return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=device, dtype=dtype)

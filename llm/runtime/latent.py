@@ -34,6 +34,10 @@ class LatentExpansion:
         saved_by_pairs = num_new * num_shown * (2 * width - per_token)
         return saved_by_pairs > (num_shown - num_new) * width * per_token
 
+    def absorb(self, query: torch.Tensor) -> torch.Tensor:
+        """query (H, S, N + R) -> (H, S, W): its un-rotated part in the latents' space."""
+        return torch.bmm(query[..., : self.keys.shape[1]], self.keys)
+
     def heads(self, start: int, end: int) -> "LatentExpansion":
         """The part of heads [start, end), as views."""
         return LatentExpansion(self.keys[start:end], self.values[start:end])
@@ -90,9 +94,8 @@ def attend_absorbed(
     """In the latents' own space. Shapes as in `attend_latent`."""
     num_new, num_shown = query.shape[1], latents.shape[1]
     key_width = expansion.keys.shape[1]
-    passing, turning = query[..., :key_width], query[..., key_width:]  # (H, S, N), (H, S, R)
-    absorbed = torch.bmm(passing, expansion.keys)  # (H, S, W)
-    scores = absorbed @ latents[0].T + turning @ rotary_keys[0].T  # (H, S, T)
+    turning = query[..., key_width:]  # (H, S, R)
+    scores = expansion.absorb(query) @ latents[0].T + turning @ rotary_keys[0].T  # (H, S, T)
     scores = scores.float() * scaling
     if num_new > 1:
         scores = scores.masked_fill(~visible(num_new, num_shown, None, query.device), -torch.inf)

@@ -15,6 +15,7 @@ class Runner(Protocol):
 
     layouts: Sequence[LayerLayout]
     rotation: Rotation
+    is_position_free: bool  # keys may be numbered anew: longer streams than trained, several snapshots together
 
     def forward(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
         """Carries the tokens through the model in as many passes as `kv.room` asks for; they are appended to `kv`.

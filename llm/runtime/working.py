@@ -1,10 +1,14 @@
 """The working set: keys and values that the next forward pass sees, rotated and in the compute dtype.
 
 A runner announces a pass (`begin`), each of its layers attends, and the runner ends the pass (`finish`). Positions are
-numbered compactly, from 0, over what a layer shows.
+numbered compactly, from 0, over what a layer shows. As it stands here the working set is exact and lives in memory;
+`ReadingKV` and `SessionKV` compose it from snapshots.
 """
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 
@@ -15,6 +19,28 @@ from llm.runtime.rotation import NoRotation, Rotation
 
 _FIRST_CAPACITY = 1024  # tokens
 
+States = tuple[torch.Tensor, torch.Tensor]  # keys (K, T, C) and values (K, T, C')
+
+
+@dataclass(slots=True)
+class _Buffers:
+    """Room for the states of one layer, which forks share as long as only one of them appends."""
+
+    keys: torch.Tensor  # (K, room, C), rotated
+    values: torch.Tensor  # (K, room, C')
+    used: int = 0
+    num_forks: int = 0  # holders besides one
+
+    def writable(self, kept: int, end: int) -> "_Buffers":
+        """These, or a copy of the first `kept` tokens where another holder's tokens follow or the room ends."""
+        room = self.keys.shape[1]
+        if end <= room and (self.num_forks == 0 or kept == self.used):
+            return self
+        if end > room:
+            room = max(end, room + room // 2, _FIRST_CAPACITY)
+        self.num_forks = max(0, self.num_forks - 1)
+        return _Buffers(_grown(self.keys, kept, room), _grown(self.values, kept, room), kept)
+
 
 class LayerKV:
     """What one layer shows to the next pass."""
@@ -22,9 +48,14 @@ class LayerKV:
     def __init__(self, layout: LayerLayout, rotation: Rotation, device: torch.device, dtype: torch.dtype) -> None:
         self.layout = layout
         self._rotation = NoRotation() if layout.kind is LayerKind.UNROTATED else rotation
+        self._buffers = _Buffers(
+            torch.empty((layout.key_heads, 0, layout.key_width), device=device, dtype=dtype),
+            torch.empty((layout.value_heads, 0, layout.value_width), device=device, dtype=dtype),
+        )
+        self._forked_from = self._buffers
+        self._forked_at = 0
         self.num_shown = 0
-        self._keys = torch.empty((layout.key_heads, 0, layout.key_width), device=device, dtype=dtype)
-        self._values = torch.empty((layout.value_heads, 0, layout.value_width), device=device, dtype=dtype)
+        self.latest: States | None = None  # of the last pass, un-rotated
 
     def attend(
         self,
@@ -39,52 +70,87 @@ class LayerKV:
 
         Appends the tokens. A latent layer needs its `expansion`; it is given latents as key and rotary keys as value.
         """
-        start = self.num_shown
-        if expansion is not None:
-            self._append(key, self._rotation.rotate(value, start))
-            return attend_latent(self._rotation.rotate(query, start), *self.shown(), expansion, scaling=scaling)
-        self._append(self._rotation.rotate(key, start), value)
-        keys, values = self.shown()
-        window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
-        return attend(self._rotation.rotate(query, start), keys, values, scaling=scaling, window=window)
+        self.latest = (key, value)
+        self.show(key, value)
+        return self._look(query, scaling, expansion)
 
-    def shown(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def show(self, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Shows key (K, S, C) and value (K, S, C'), un-rotated, behind what is shown."""
+        key, value = self._rotated(key, value, self.num_shown)
+        end = self.num_shown + key.shape[1]
+        self._buffers = self._buffers.writable(self.num_shown, end)
+        self._buffers.keys[:, self.num_shown : end] = key
+        self._buffers.values[:, self.num_shown : end] = value
+        self._buffers.used = self.num_shown = end
+
+    def replace(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Puts other states, un-rotated, in the place of those shown from `start` on."""
+        end = start + key.shape[1]
+        key, value = self._rotated(key, value, start)
+        self._buffers.keys[:, start:end], self._buffers.values[:, start:end] = key, value
+
+    def shown(self) -> States:
         """Rotated keys (K, T, C) and values (K, T, C') as views."""
-        return self._keys[:, : self.num_shown], self._values[:, : self.num_shown]
+        return self._buffers.keys[:, : self.num_shown], self._buffers.values[:, : self.num_shown]
 
     def truncate(self, num_shown: int) -> None:
-        self.num_shown = num_shown
+        """Shows only the first `num_shown` tokens of what is shown."""
+        self.num_shown = min(self.num_shown, num_shown)
 
-    def _append(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        end = self.num_shown + keys.shape[1]
-        if end > self._keys.shape[1]:
-            capacity = max(end, 2 * self._keys.shape[1], _FIRST_CAPACITY)
-            self._keys = _grown(self._keys, self.num_shown, capacity)
-            self._values = _grown(self._values, self.num_shown, capacity)
-        self._keys[:, self.num_shown : end] = keys
-        self._values[:, self.num_shown : end] = values
-        self.num_shown = end
+    def fork(self) -> Self:
+        """A layer that shows the same; the first of the two to append does so in place, the other copies."""
+        self._buffers.num_forks += 1
+        other = copy.copy(self)
+        other._forked_from, other._forked_at = self._buffers, self.num_shown
+        return other
+
+    def release(self) -> None:
+        """Gives back the room that a fork took up, so that the next fork appends in place. The fork is used no more."""
+        if self._forked_from is self._buffers:
+            self._buffers.num_forks -= 1
+            if self._buffers.used == self.num_shown:
+                self._buffers.used = self._forked_at
+
+    def _look(self, query: torch.Tensor, scaling: float, expansion: LatentExpansion | None) -> torch.Tensor:
+        """Attention of the last tokens shown, query (H, S, C) un-rotated, over all that is shown."""
+        keys, values = self.shown()
+        query = self._rotation.rotate(query, self.num_shown - query.shape[1])
+        if expansion is not None:
+            return attend_latent(query, keys, values, expansion, scaling=scaling)
+        window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
+        return attend(query, keys, values, scaling=scaling, window=window)
+
+    def _rotated(self, key: torch.Tensor, value: torch.Tensor, start: int) -> States:
+        if self.layout.kind is LayerKind.LATENT:
+            return key, self._rotation.rotate(value, start)
+        return self._rotation.rotate(key, start), value
 
 
 class WorkingKV:
     """All layers of one session or reading. Batch size 1."""
 
+    layer_class: type[LayerKV] = LayerKV
+
     def __init__(
         self, layouts: Sequence[LayerLayout], rotation: Rotation, *, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self.layers = [LayerKV(layout, rotation, device, dtype) for layout in layouts]
+        self.layers: list[LayerKV] = [self.layer_class(layout, rotation, device, dtype) for layout in layouts]
         self.num_tokens = 0  # the true position of the next token
         self._num_new = 0
+        self._chunk_origin = 0  # where chunks are counted from
+        self._chunks = {layout.reach for layout in layouts if layout.kind is LayerKind.CHUNKED and layout.reach}
 
     def room(self, wanted: int) -> int:
         """How many of `wanted` tokens the next pass may take: a pass ends where a chunk of some layer ends."""
-        reaches = {layer.layout.reach for layer in self.layers if layer.layout.kind is LayerKind.CHUNKED}
-        return min([wanted, *(reach - self.num_tokens % reach for reach in reaches if reach)])
+        inside = self.num_tokens - self._chunk_origin
+        return min([wanted, *(chunk - inside % chunk for chunk in self._chunks)])
 
     def begin(self, num_new: int) -> None:
         """Announces a pass over the next `num_new` tokens, at most `room(num_new)`."""
+        assert num_new <= self.room(num_new), f"a pass of {num_new} tokens crosses a chunk's end"
+        inside = self.num_tokens - self._chunk_origin
         for layer in self.layers:
-            if layer.layout.kind is LayerKind.CHUNKED and self.num_tokens % (layer.layout.reach or 1) == 0:
+            if layer.layout.kind is LayerKind.CHUNKED and inside % (layer.layout.reach or 1) == 0:
                 layer.truncate(0)
         self._num_new = num_new
 
@@ -92,6 +158,17 @@ class WorkingKV:
         """Ends the pass: its tokens count as seen."""
         self.num_tokens += self._num_new
         self._num_new = 0
+
+    def fork(self) -> Self:
+        """The same working set, to go on from in another way."""
+        other = copy.copy(self)
+        other.layers = [layer.fork() for layer in self.layers]
+        return other
+
+    def release(self) -> None:
+        """Ends a fork: what it appended is forgotten."""
+        for layer in self.layers:
+            layer.release()
 
 
 def _grown(states: torch.Tensor, used: int, capacity: int) -> torch.Tensor:

@@ -100,16 +100,56 @@ def test_a_longer_document_is_read_closely_and_asked_whole_only_where_passages_g
         == from_nothing.coverage.tokens_read
         == engine.coverage([longer]).tokens_total
     )
-    suffix = len(engine._backbone.prompt.suffix("Which law governs the lease?"))
-    reused = from_nothing.timing.reused_tokens
-    assert reused == from_passages.timing.new_tokens - (from_nothing.timing.new_tokens - suffix) > 800
+    reused, over_kv = from_nothing.timing.reused_tokens, 1  # the question's last token, in the second way only
+    assert reused == from_passages.timing.new_tokens - (from_nothing.timing.new_tokens - over_kv) > 800
 
 
-def test_a_document_that_does_not_fit_is_said_not_to_be_read_whole(engine: Engine) -> None:
-    long = document(LEASE + "\n".join(f"Annex {number} is empty." for number in range(200)))
-    coverage = ask(engine, [long]).coverage
-    assert coverage.tokens_read < coverage.tokens_total
-    assert "more than the 2,048 that this model can read at once here" in coverage.left_out[0].reason
+LONG = document(LEASE + "\n".join(f"Annex {number} is empty." for number in range(200)))
+
+
+def test_a_document_beyond_the_context_is_said_not_to_be_read_whole_until_it_is(engine: Engine) -> None:
+    before = ask(engine, [LONG])
+    assert before.coverage.tokens_read < before.coverage.tokens_total
+    assert "more than the 1,408 that this model can look at in one piece" in before.coverage.left_out[0].reason
+    assert not engine.is_read([LONG])
+    last = list(engine.read([LONG]))[-1]
+    assert isinstance(last, ReadingProgress)
+    assert last.done == last.total > 4000
+    after = ask(engine, [LONG])
+    assert engine.is_read([LONG])
+    assert (after.coverage.tokens_read, after.coverage.left_out) == (after.coverage.tokens_total, ())
+    assert after.timing.reused_tokens == last.total
+
+
+def test_layers_look_at_places_of_the_document(engine: Engine) -> None:
+    list(engine.read([LONG]))
+    looked_at = ask(engine, [LONG]).looked_at
+    assert {look.document for look in looked_at} == {LONG.id}
+    assert any("Oregon" in LONG.pages[0].text[look.start : look.end] for look in looked_at)
+    assert all(0 <= look.share <= 1 and set(look.layers) <= {0, 1} for look in looked_at)
+
+
+def test_several_documents_are_read_one_by_one_and_a_changed_one_alone_is_read_again(engine: Engine) -> None:
+    first, second = document(LEASE, "first.txt"), document(LEASE.replace("Oregon", "Utah"), "second.txt")
+    ask(engine, [first, second])
+    changed = document(LEASE.replace("Oregon", "Texas"), "third.txt")
+    timing = ask(engine, [first, changed]).timing
+    assert timing.reused_tokens >= len(engine._backbone.prompt.encode(LEASE))
+    alone = list(engine.read([first, changed]))
+    assert alone[-1].reused == alone[-1].total
+
+
+def test_a_damaged_snapshot_never_answers_and_is_read_anew(engine: Engine, tmp_path: Path, trusting: None) -> None:
+    expected = ask(engine, [document(LEASE)]).answer
+    data = max((tmp_path / "state" / "kv").rglob("*"), key=lambda path: path.stat().st_size)
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    reopened = Engine(engine._backbone, tmp_path / "state")
+    list(reopened.ask([document(LEASE)], "Which law governs the lease?", OPTIONS))
+    again = ask(reopened, [document(LEASE)])
+    assert again.answer == expected
+    assert not again.coverage.left_out
 
 
 def test_exact_reads_whole_or_says_that_it_cannot(engine: Engine) -> None:
@@ -159,7 +199,8 @@ def test_forgetting_leaves_no_file_of_the_document(engine: Engine, tmp_path: Pat
     stored = engine.stored_bytes(lease.id)
     assert engine.forget([lease.id]) == stored > 0
     assert not engine.is_read([lease])
-    assert [path for path in (tmp_path / "state").rglob("*") if path.is_file()] == []
+    left = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert [path.name for path in left if path.stat().st_size] == []
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ import torch
 
 from llm.backbone import Backbone
 from llm.generation import Generated, choose_token, generate
-from llm.reading import ReadingCache
 
 
 def write(tiny: Backbone, *, max_new_tokens: int = 24, **options: object) -> tuple[Generated, list[str]]:
     written = Generated()
     prompt_ids = tiny.prompt.prefix + tiny.prompt.suffix("Why?")
     pieces = generate(
-        tiny, ReadingCache(), prompt_ids, written, max_new_tokens=max_new_tokens, **options  # type: ignore[arg-type]
+        tiny, tiny.empty_kv(), prompt_ids, written, max_new_tokens=max_new_tokens, **options  # type: ignore[arg-type]
     )  # fmt: skip
     return written, list(pieces)
 

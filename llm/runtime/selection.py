@@ -1,0 +1,126 @@
+"""Which blocks of one layer a question looks at: scored in two stages, by bounds and then by the keys themselves.
+
+Stage one bounds every block from above by the minima and maxima of its keys' channels (Quest, arXiv:2406.10774),
+super-blocks of 16 first. Stage two scores the survivors by the best token of each. Scores are of un-rotated keys, so
+that they say what a block is about, not where it stands; shares are softmaxed over blocks and averaged over queries,
+by weights, because few heads retrieve and the words of a question say more than what stands around them. Places that
+words and sentence embeddings point at (`prior`) are always among the blocks that are looked at.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+_SUPER = 16  # blocks of one super-block
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """Budgets of one layer's selection, in blocks."""
+
+    selected: int = 32
+    candidates: int = 128  # that are scored by their keys
+    supers: int = 64  # super-blocks whose blocks are bounded one by one
+    from_prior: int = 12  # of `selected`, at most, that the prior chooses
+    query_tokens: int = 64  # the last of a pass, which ask
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Blocks of one layer in document order, and the share of attention that each was given."""
+
+    blocks: torch.Tensor  # (n,) int64
+    shares: torch.Tensor  # (n,) float32, of the candidates' sum 1
+
+
+class BlockIndex:
+    """The bounds of one layer's blocks, with those of their super-blocks."""
+
+    def __init__(self, bounds: torch.Tensor) -> None:
+        """bounds (G, 2, K, C): minima, then maxima."""
+        self._bounds = bounds
+        num_blocks = bounds.shape[0]
+        whole = num_blocks // _SUPER * _SUPER
+        supers = [_united(bounds[:whole].unflatten(0, (-1, _SUPER)))] if whole else []
+        if whole < num_blocks:
+            supers.append(_united(bounds[None, whole:]))
+        self._supers = torch.cat(supers) if supers else bounds[:0]  # (G/16, 2, K, C)
+
+    @property
+    def num_heads(self) -> int:
+        return int(self._bounds.shape[2])
+
+    def candidates(
+        self, query: torch.Tensor, weights: torch.Tensor, scaling: float, allowed: range, options: SelectionOptions
+    ) -> torch.Tensor:
+        """The blocks of `allowed` with the highest bounds, (n,) int64; query (K, R, C) un-rotated, weights (K, R)."""
+        first, last = allowed.start // _SUPER, (allowed.stop + _SUPER - 1) // _SUPER
+        blocks = torch.arange(allowed.start, allowed.stop, device=query.device)
+        if last - first > options.supers:
+            shares = _shares(upper_bounds(query, self._supers[first:last]) * scaling, weights)
+            best = shares.topk(options.supers).indices + first
+            blocks = (best[:, None] * _SUPER + torch.arange(_SUPER, device=query.device)).flatten()
+            blocks = blocks[(blocks >= allowed.start) & (blocks < allowed.stop)]
+        if len(blocks) > options.candidates:
+            shares = _shares(upper_bounds(query, self._bounds[blocks]) * scaling, weights)
+            blocks = blocks[shares.topk(options.candidates).indices]
+        return blocks.sort().values
+
+
+def select(
+    query: torch.Tensor,
+    index: BlockIndex,
+    keys_of: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    scaling: float,
+    allowed: range,
+    weights: torch.Tensor,
+    prior: Sequence[int],
+    options: SelectionOptions,
+) -> Selection:
+    """query (H, S, C) un-rotated, weights (H, S): how much each query counts; not all 0.
+
+    `keys_of(blocks (n,))` gives their keys (K, n, 64, C). `prior`: blocks that are scored too, best first; the first
+    `from_prior` of them are selected whatever their score.
+    """
+    recent = slice(-options.query_tokens, None)
+    grouped = query[:, recent].unflatten(0, (index.num_heads, -1)).flatten(1, 2)  # (K, H/K * R, C)
+    counts = weights[:, recent].reshape(grouped.shape[:2])  # (K, H/K * R)
+    blocks = index.candidates(grouped, counts, scaling, allowed, options)
+    wanted = torch.tensor([block for block in prior if block in allowed], dtype=torch.int64, device=blocks.device)
+    blocks = torch.cat((blocks, wanted)).unique()
+    if not len(blocks):
+        return Selection(blocks, blocks.float())
+    shares = _shares(best_token_scores(grouped, keys_of(blocks)) * scaling, counts)
+    ranking = shares.clone()
+    ranking[torch.isin(blocks, wanted[: options.from_prior])] += 1.0
+    kept = ranking.topk(min(options.selected, len(blocks))).indices.sort().values
+    return Selection(blocks[kept], shares[kept])
+
+
+def upper_bounds(query: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+    """query (K, R, C), bounds (G, 2, K, C) -> (K, R, G): no key of block g has a higher product with the query."""
+    lowest, highest = bounds.unbind(1)  # (G, K, C)
+    states = torch.cat((query.clamp(min=0), query.clamp(max=0)), -1)  # (K, R, 2C)
+    extremes = torch.cat((highest, lowest), -1).to(query.dtype).permute(1, 2, 0)  # (K, 2C, G)
+    return torch.bmm(states, extremes)
+
+
+def best_token_scores(query: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """query (K, R, C), keys (K, n, 64, C) -> (K, R, n): the highest product with any token of each block."""
+    scores = torch.bmm(query, keys.flatten(1, 2).transpose(1, 2))  # (K, R, n * 64)
+    best: torch.Tensor = scores.unflatten(-1, keys.shape[1:3]).amax(-1)
+    return best
+
+
+def _shares(scores: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """scores (K, R, G), weights (K, R) -> (G,) float32, of sum 1."""
+    normed = weights.float() / weights.float().sum()
+    return torch.einsum("krg,kr->g", scores.float().softmax(-1), normed)
+
+
+def _united(bounds: torch.Tensor) -> torch.Tensor:
+    """(N, M, 2, K, C) -> (N, 2, K, C)"""
+    lowest, highest = bounds.unbind(2)
+    return torch.stack((lowest.amin(1), highest.amax(1)), 1)
