@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _SECTOR_BYTES = 512  # the unit of st_blocks, whatever the file system (stat(2))
 _WHOLE_BYTES = 1 << 20  # a multiple of every file system's block
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x01 | 0x02  # linux/falloc.h
@@ -29,7 +30,7 @@ def synced(path: Path, size: int | None = None) -> Iterator[Callable[[int, Bytes
 
     `size` makes the file that long at once; what is not written takes no space.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
     try:
         if size is not None and os.fstat(descriptor).st_size != size:
             os.ftruncate(descriptor, size)

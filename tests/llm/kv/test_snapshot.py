@@ -50,6 +50,15 @@ def test_what_was_appended_comes_back_whatever_the_step(tmp_path: Path, step: in
     reopened.check_integrity()
 
 
+def test_a_stream_shorter_than_a_block_is_all_tail(tmp_path: Path) -> None:
+    states = states_of(MIXED, 10)
+    snapshot = store_of(tmp_path, MIXED, KVDtype.INT8).open(IDS[:10], ["doc"])
+    append(snapshot, states, until=10, step=4)
+    assert (snapshot.num_blocks, snapshot.is_complete, len(snapshot.bounds(0))) == (0, True, 0)
+    assert_holds(store_of(tmp_path, MIXED, KVDtype.INT8).open(IDS[:10], ["doc"]), states)
+    snapshot.check_integrity()
+
+
 @pytest.mark.parametrize("kv_dtype", list(KVDtype))
 def test_the_bytes_do_not_depend_on_the_step(tmp_path: Path, kv_dtype: KVDtype) -> None:
     """A reading that was stopped and went on is the same reading."""
