@@ -137,7 +137,7 @@ class _Loader:
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
         self._device, self._dtype = device, dtype
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._staging = torch.empty(0, dtype=torch.uint8)
         self._copied: torch.cuda.Event | None = None  # when the staging memory may be written to again
 
