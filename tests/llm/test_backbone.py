@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import MambaConfig, MambaForCausalLM
+from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, MambaConfig, MambaForCausalLM
 
 from llm.backbone import Backbone, count_free_cores, load_backbone
 from llm.errors import ModelNotFound
+from llm.packed import PackedLlama
+from llm.runtime.through_transformers import TransformersRunner
 from tests.llm.conftest import write_tiny_checkpoint
 
 
@@ -40,6 +42,20 @@ def test_a_model_without_keys_and_values_is_refused(tiny_folder: Path, tmp_path:
     )
     with pytest.raises(ModelNotFound, match="layers that Longleaf cannot keep on disk yet"):
         load_backbone(str(tmp_path / "mamba"), cache_dir=tmp_path, dtype="float32", threads=1)
+
+
+def test_latent_attention_loads_and_goes_through_transformers(tiny: Backbone, tmp_path: Path) -> None:
+    write_tiny_checkpoint(tmp_path / "latent")
+    config = DeepseekV3Config(
+        vocab_size=258, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, q_lora_rank=None, kv_lora_rank=16, qk_rope_head_dim=8, qk_nope_head_dim=8, v_head_dim=8,
+        bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    DeepseekV3ForCausalLM(config).save_pretrained(tmp_path / "latent")
+    loaded = load_backbone(str(tmp_path / "latent"), cache_dir=tmp_path, dtype="float32", threads=1)
+    assert isinstance(loaded.runner, TransformersRunner)
+    assert [layout.values_per_token for layout in loaded.runner.layouts] == [16 + 8]
+    assert isinstance(tiny.runner, PackedLlama)
 
 
 def test_at_least_one_core_is_taken() -> None:
