@@ -152,6 +152,8 @@ class Asking:
                 best = draft
                 break
         yield Answered(self._answer(best, ranked, close))
+        if self._looked:
+            self._looked.turn.release()
 
     def _ways(self) -> tuple[Way, ...]:
         return ways_to_answer(

@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+import torch
+
 from llm.answer import ReadingProgress
 from llm.backbone import Backbone
 from llm.errors import SnapshotRefused
@@ -17,6 +19,7 @@ from llm.kv.codec import KVDtype
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.snapshot import Snapshot
 from llm.kv.store import SnapshotStore
+from llm.kv.tiers import BlockCache
 from llm.reading.prefill import prefill
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
@@ -25,6 +28,7 @@ from llm.runtime.session import SessionKV, SessionOptions
 from llm.stream import TokenStream
 
 RESERVED_TOKENS = 640  # behind what is shown whole: the question and its answer
+_DEVICE_SHARE = 0.5  # of a GPU's free memory, for the blocks of one session
 _log = logging.getLogger(__name__)
 
 
@@ -139,6 +143,13 @@ class Readings:
 
     def _opened(self, snapshots: Sequence[Snapshot]) -> SessionKV:
         device, dtype = self._backbone.device, self._backbone.dtype
-        source = OpenSnapshots(snapshots, device=device, dtype=dtype)
-        options = SessionOptions(exact=self._policy.exact)
+        budget = _device_budget_bytes(device)
+        cache = None if budget is None else BlockCache(budget, device=device, dtype=dtype)
+        source = OpenSnapshots(snapshots, device=device, dtype=dtype, cache=cache)
+        options = SessionOptions(exact=self._policy.exact, device_budget_bytes=budget)
         return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=device, dtype=dtype)
+
+
+def _device_budget_bytes(device: torch.device) -> int | None:
+    """None on a CPU, whose page cache holds the blocks."""
+    return int(torch.cuda.mem_get_info(device)[0] * _DEVICE_SHARE) if device.type == "cuda" else None

@@ -13,6 +13,7 @@ import torch
 
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.snapshot import Snapshot
+from llm.kv.tiers import BlockCache
 from llm.runtime.selection import BlockIndex
 
 
@@ -28,8 +29,17 @@ class BlockPlace:
 class OpenSnapshots:
     """Snapshots that one session sees, in the order of its documents."""
 
-    def __init__(self, snapshots: Sequence[Snapshot], *, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        snapshots: Sequence[Snapshot],
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        cache: BlockCache | None = None,
+    ) -> None:
+        """`cache` keeps decoded blocks on the device; None: each is decoded when it is gathered."""
         self.snapshots = tuple(snapshots)
+        self._cache = cache
         self._device, self._dtype = device, dtype
         counts = [_num_blocks(snapshot) for snapshot in self.snapshots]
         self._firsts = [0, *accumulate(counts)]  # the first block of each snapshot, then the number of all
@@ -72,6 +82,14 @@ class OpenSnapshots:
         keys, values = zip(*parts, strict=True)
         return torch.cat(keys, 1), torch.cat(values, 1)
 
+    def prefetch(self, layer: int, blocks: Sequence[int]) -> None:
+        """Brings blocks nearer that are gathered next; nothing is kept without a cache."""
+        if self._cache is None:
+            return
+        for index, local in self._by_snapshot(blocks):
+            full = [block for block in local if block < self.snapshots[index].num_blocks]
+            self._cache.prefetch(self.snapshots[index], layer, torch.tensor(full, dtype=torch.int64))
+
     def keys(self, layer: int, blocks: torch.Tensor) -> torch.Tensor:
         """Keys (K, n, 64, C) of n blocks; a shorter block repeats its last token, which changes no maximum."""
         parts = []
@@ -106,7 +124,10 @@ class OpenSnapshots:
         parts = []
         if full:
             indices = torch.tensor(full, dtype=torch.int64)
-            parts.append(snapshot.blocks(layer, indices, device=self._device, dtype=self._dtype))
+            if self._cache is not None:
+                parts.append(self._cache.blocks(snapshot, layer, indices))
+            else:
+                parts.append(snapshot.blocks(layer, indices, device=self._device, dtype=self._dtype))
         if len(full) < len(local):
             parts.append(snapshot.tail(layer, device=self._device, dtype=self._dtype))
         if len(parts) == 1:

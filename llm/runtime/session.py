@@ -17,6 +17,7 @@ from llm.runtime.latent import LatentExpansion
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.rotation import Rotation
 from llm.runtime.selection import Selection, SelectionOptions, select
+from llm.runtime.streamed import StreamedBlocks
 from llm.runtime.working import LayerKV, States, WorkingKV
 
 _RECHECK_TOKENS = 16  # decoding steps between two looks at whether the selection is still good
@@ -31,6 +32,7 @@ class SessionOptions:
     sinks: int = 64
     window: int = 512  # of the last snapshot's end, beside what is selected
     selection: SelectionOptions = field(default_factory=SelectionOptions)
+    device_budget_bytes: int | None = None  # of decoded blocks; where all do not fit they are streamed. None: no limit
 
 
 class Chooser:
@@ -73,7 +75,7 @@ class SessionLayer(LayerKV):
         self.heads: Sequence[int] = ()  # that retrieve; none: all count
         self.asking: range | None = None  # tokens of the next pass that ask; None: all
         self.voted: Selection | None = None  # what the last pass over more than one token chose
-        self._selection: Selection | None = None
+        self.selection: Selection | None = None
         self._own: States | None = None  # of the conversation, un-rotated
         self._asked: tuple[torch.Tensor, ...] = ()  # queries since the selection was looked at
 
@@ -99,9 +101,9 @@ class SessionLayer(LayerKV):
         chosen = chooser.choose(query, self._weights(query), scaling, self.prior)
         if query.shape[1] > 1 and self.voted is None:
             self.voted = chosen
-        if self.shows_whole or (self._selection is not None and _holds(self._selection, chosen)):
+        if self.shows_whole or (self.selection is not None and _holds(self.selection, chosen)):
             return
-        self._selection = chosen
+        self.selection = chosen
         self.truncate(0)
         self.show(*chooser.states(chosen))
         if self._own is not None:
@@ -143,7 +145,11 @@ class SessionKV(WorkingKV):
             if layer.layout.reach is None and source.num_tokens:
                 layer.chooser = Chooser(source, index, options)
                 layer.shows_whole = self.is_exact
-            if layer.shows_whole:
+            if layer.shows_whole and layer.layout.reach is None and self._is_over_budget(dtype):
+                layer.behind = StreamedBlocks(
+                    source, index, layer.layout, layer.rotation, group_blocks=self._group_blocks(dtype)
+                )
+            elif layer.shows_whole:
                 self._show_whole(index, layer)
 
     def turn(
@@ -176,8 +182,21 @@ class SessionKV(WorkingKV):
         due = num_new > 1 or self._steps >= _RECHECK_TOKENS
         if due:
             self._steps = 0
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers):
             layer.is_due = due
+            if due and layer.selection is not None:
+                self.source.prefetch(index, layer.selection.blocks.tolist())
+
+    def _is_over_budget(self, dtype: torch.dtype) -> bool:
+        budget = self._options.device_budget_bytes
+        unlimited = [layer.layout for layer in self.layers if layer.layout.reach is None]
+        per_token = sum(layout.values_per_token for layout in unlimited) * dtype.itemsize
+        return budget is not None and self.source.num_tokens * per_token > budget
+
+    def _group_blocks(self, dtype: torch.dtype) -> int:
+        """Blocks of one layer that may be on the device together: half of the budget, the other half is on its way."""
+        largest = max(layer.layout.values_per_token for layer in self.layers) * BLOCK_TOKENS * dtype.itemsize
+        return max(1, (self._options.device_budget_bytes or 0) // 2 // largest)
 
     def _show_whole(self, index: int, layer: SessionLayer) -> None:
         """All that the layer keeps: of a limited layer, what the last snapshot's next token sees."""

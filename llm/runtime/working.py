@@ -16,6 +16,7 @@ from llm.kv.layout import LayerKind, LayerLayout
 from llm.runtime.attention import attend
 from llm.runtime.latent import LatentExpansion, attend_latent
 from llm.runtime.rotation import NoRotation, Rotation
+from llm.runtime.streamed import StreamedBlocks
 
 _FIRST_CAPACITY = 1024  # tokens
 
@@ -47,13 +48,14 @@ class LayerKV:
 
     def __init__(self, layout: LayerLayout, rotation: Rotation, device: torch.device, dtype: torch.dtype) -> None:
         self.layout = layout
-        self._rotation = NoRotation() if layout.kind is LayerKind.UNROTATED else rotation
+        self.rotation = NoRotation() if layout.kind is LayerKind.UNROTATED else rotation
         self._buffers = _Buffers(
             torch.empty((layout.key_heads, 0, layout.key_width), device=device, dtype=dtype),
             torch.empty((layout.value_heads, 0, layout.value_width), device=device, dtype=dtype),
         )
         self._forked_from = self._buffers
         self._forked_at = 0
+        self.behind: StreamedBlocks | None = None  # what is looked at before all that is shown
         self.num_shown = 0
         self.latest: States | None = None  # of the last pass, un-rotated
 
@@ -76,7 +78,7 @@ class LayerKV:
 
     def show(self, key: torch.Tensor, value: torch.Tensor) -> None:
         """Shows key (K, S, C) and value (K, S, C'), un-rotated, behind what is shown."""
-        key, value = self._rotated(key, value, self.num_shown)
+        key, value = self._rotated(key, value, self._first_position + self.num_shown)
         end = self.num_shown + key.shape[1]
         self._buffers = self._buffers.writable(self.num_shown, end)
         self._buffers.keys[:, self.num_shown : end] = key
@@ -111,10 +113,16 @@ class LayerKV:
             if self._buffers.used == self.num_shown:
                 self._buffers.used = self._forked_at
 
+    @property
+    def _first_position(self) -> int:
+        return self.behind.num_tokens if self.behind is not None else 0
+
     def _look(self, query: torch.Tensor, scaling: float, expansion: LatentExpansion | None) -> torch.Tensor:
         """Attention of the last tokens shown, query (H, S, C) un-rotated, over all that is shown."""
         keys, values = self.shown()
-        query = self._rotation.rotate(query, self.num_shown - query.shape[1])
+        query = self.rotation.rotate(query, self._first_position + self.num_shown - query.shape[1])
+        if self.behind is not None:
+            return self.behind.attend(query, keys, values, scaling=scaling, expansion=expansion)
         if expansion is not None:
             return attend_latent(query, keys, values, expansion, scaling=scaling)
         window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
@@ -122,8 +130,8 @@ class LayerKV:
 
     def _rotated(self, key: torch.Tensor, value: torch.Tensor, start: int) -> States:
         if self.layout.kind is LayerKind.LATENT:
-            return key, self._rotation.rotate(value, start)
-        return self._rotation.rotate(key, start), value
+            return key, self.rotation.rotate(value, start)
+        return self.rotation.rotate(key, start), value
 
 
 class WorkingKV:
