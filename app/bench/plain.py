@@ -3,8 +3,8 @@
 Two rankings: cosine of all-MiniLM-L6-v2, and BM25 over stemmed words. A context is a chunk: contexts have about 180
 tokens, as the chunks of common stacks do, and no border cuts an answer. That serves these rivals best: the right one is
 among five of a 64k haystack for .70 of the questions with MiniLM and .80 with BM25, against .62 and .74 for chunks of
-200 tokens that overlap by 50 (300 questions, 2026-11-22). Their prompt is the engine's own (`llm.close_reading.compose`:
-document order, each context below its page's label).
+200 tokens that overlap by 50 (300 questions, 2026-11-22). Their prompt is the engine's own, of `compose`:
+document order, each context below its page's label.
 """
 
 from collections.abc import Sequence
