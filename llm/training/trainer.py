@@ -24,6 +24,7 @@ from llm.training.mixture import Mixture
 from llm.training.packing import Row, Sequence, join, pack_example
 from llm.training.scores import Said, score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
+from llm.training.tables import with_table_questions
 
 ADAPTER, DECAYED, LOG = "leafmoe.safetensors", "leafmoe-decayed.safetensors", "log.jsonl"
 
@@ -71,7 +72,7 @@ class Trainer:
         )
         self._load = ExpertLoad(self._model)
         self._masters, self._counters = Masters(self._model), Counters()
-        self._mixture = self._make_mixture(load_passages(data, "train"), plan.seed)
+        self._mixture = self._make_mixture(with_table_questions(load_passages(data, "train")), plan.seed)
         self._dev = self._make_dev(load_passages(data, "dev"))
         if plan.resume or plan.decay:
             self._counters, data_state = load_checkpoint(out, self._masters)
