@@ -9,6 +9,7 @@ reference's tokens; its own choice must be the same token at each step.
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from transformers import PreTrainedModel
 
 from app.bench.checkpoints import Checkpoint, packaged, tiny
 from app.bench.report import Report
+from app.bench.stored import StoredWay
 from llm.answer import ModelName
 from llm.packaged import PACKAGED_NAME
 from llm.packed import PackedLlama
@@ -112,7 +114,13 @@ def packed_llama(checkpoint: Checkpoint) -> Way | None:
     return None if runner is None else _in_memory(runner)
 
 
-WAYS: Mapping[str, MakeWay] = {"through transformers": through_transformers, "packed Llama": packed_llama}
+WAYS: Mapping[str, MakeWay] = {
+    "through transformers": through_transformers,
+    "packed Llama": packed_llama,
+    "saved, opened in a new process": partial(StoredWay, in_child=True),
+    "saved, a device budget of two blocks": partial(StoredWay, budget_blocks=2),
+    "saved, retrieval with every block selected": partial(StoredWay, retrieves=True),
+}
 
 
 def _in_memory(runner: Runner) -> Way:

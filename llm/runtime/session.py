@@ -165,6 +165,7 @@ class SessionKV(WorkingKV):
         question's own. `retrieving`: of each layer that has some, the query heads that retrieve.
         """
         fork = self.fork()
+        fork._steps = _RECHECK_TOKENS  # the first pass chooses, however short
         few = self._options.selection.from_prior
         for index, layer in enumerate(fork.layers):
             layer.heads = retrieving.get(index, ())

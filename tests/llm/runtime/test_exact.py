@@ -7,6 +7,7 @@ import torch
 
 from app.bench.checkpoints import TINY, Checkpoint, tiny
 from app.bench.exact import absorbed_against_expanded, differences, reference, through_transformers
+from app.bench.stored import StoredWay
 from llm.runtime.rotation import rotation_of
 
 NUM_READ, NUM_DECODED = 72, 8  # four chunks and nine temperature floors of the Llama 4 shapes
@@ -25,6 +26,18 @@ def test_logits_and_greedy_tokens_are_transformers_own(name: str, folder: Path) 
     for difference in differences(through_transformers(checkpoint), expected, chunks=(1, 7, 64, 512)):
         assert difference.is_exact, difference
         assert difference.logits < 1e-5, difference  # two orders better than promised, so that a slip shows
+
+
+@pytest.mark.parametrize("name", ["Llama", "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "Mistral"])
+@pytest.mark.parametrize(
+    "options", [{}, {"budget_blocks": 2}, {"retrieves": True}], ids=["whole", "budget", "retrieval"]
+)
+def test_logits_over_a_snapshot_are_transformers_own(name: str, options: dict[str, bool], folder: Path) -> None:
+    checkpoint = next(tiny(folder, [name]))
+    expected = reference(checkpoint, 200, NUM_DECODED)
+    for difference in differences(StoredWay(checkpoint, **options), expected, chunks=(7, 64)):
+        assert difference.is_exact, difference
+        assert difference.logits < 1e-4, difference
 
 
 def test_absorbed_equals_expanded_at_released_widths() -> None:
