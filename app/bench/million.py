@@ -79,7 +79,7 @@ def run(
     return Report(
         f"Reading {options.tokens:,} tokens",
         reading.model,
-        [*_reading_rows(reading), *_asking_rows(asking, options)],
+        [*_reading_rows(reading, options.segment_tokens), *_asking_rows(asking, options)],
         _NOTE,
         {"segments": reading.segments},
     )
@@ -171,15 +171,17 @@ def _ask(settings: Settings, state: Path, reading: Reading, on_text: OnText) -> 
     return Asking(tuple(cold), tuple(reopened), decoding)
 
 
-def _reading_rows(reading: Reading) -> list[_Row]:
-    rates = [row["tokens_per_s"] for row in reading.segments]
+def _reading_rows(reading: Reading, segment_tokens: int) -> list[_Row]:
+    rates = {row["segment"]: row["tokens_per_s"] for row in reading.segments}
+    first, last = rates.get(0), rates.get(max(0, round(reading.num_tokens / segment_tokens) - 1))
     return [
         _row("tokens read", "", reading.num_tokens),
         _row("blocks that repeat another", "", reading.repeated_blocks),
-        _row("reading, median of all segments", "tokens/s", _median(rates)),
-        _row("reading, first segment", "tokens/s", rates[0] if rates else None),
-        _row("reading, last segment", "tokens/s", rates[-1] if rates else None),
-        _row("reading, last / first", "", round(rates[-1] / rates[0], 3) if rates else None),
+        _row("segments that were timed", "", len(rates)),
+        _row("reading, median of these", "tokens/s", _median(rates.values())),
+        _row("reading, first segment", "tokens/s", first),
+        _row("reading, last segment", "tokens/s", last),
+        _row("reading, last / first", "", round(last / first, 3) if first and last else None),
         _row(
             "anonymous memory while reading, peak", "GiB", _gib(row["peak_anonymous_bytes"] for row in reading.segments)
         ),
