@@ -1,14 +1,17 @@
 """`bench`: tables and JSON on standard output, progress elsewhere, mistakes in one line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
+from app.bench.report import Report
 from app.cli import cli
 from app.cli.bench import Size, Sizes, command_line
+from llm.answer import ModelName
 from tests.app.bench.conftest import write_data
 from tests.llm.conftest import write_tiny_checkpoint
 
@@ -77,3 +80,14 @@ def test_a_command_can_be_typed_again() -> None:
 
     result = CliRunner().invoke(verb, ["--data", "my data", "--json"], prog_name="python app.py bench needle")
     assert result.stdout == "python app.py bench needle --data 'my data' --json\n"
+
+
+def test_exactness_is_measured_on_the_packaged_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(cache_dir: Path, on_text: Callable[[str], None]) -> Report:
+        on_text(f"weights in {cache_dir.name}")
+        return Report("Exactness", ModelName("tiny", ""), [{"model": "Llama", "exact": True}])
+
+    monkeypatch.setattr("app.bench.exact.run", run)
+    result = bench("exact", "--json")
+    assert json.loads(result.stdout)["rows"] == [{"model": "Llama", "exact": True}]
+    assert result.stderr == "weights in longleaf\n"
