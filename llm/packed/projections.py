@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from llm.leafmoe.modeling import LeafMoEMLP, RoutedExperts
 from llm.packed.matrix import pack
 
+Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # query (H, S, C), key (K, S, C), value (K, S, C)
+
 
 class Projections(Protocol):
     """One layer's products. D model width; H query, K key/value heads of width C."""
 
-    def qkv(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """states (S, D) -> (S, H*C), (S, K*C), (S, K*C)."""
+    def heads(self, states: torch.Tensor) -> Heads:
+        """Of states (S, D)."""
         ...
 
     def out(self, mixed: torch.Tensor) -> torch.Tensor:
@@ -37,9 +39,13 @@ class PlainProjections:
         """layer: a LlamaDecoderLayer."""
         self._attention, self._mlp = layer.self_attn, layer.mlp
 
-    def qkv(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def heads(self, states: torch.Tensor) -> Heads:
         own = self._attention
-        return own.q_proj(states), own.k_proj(states), own.v_proj(states)
+        query, key, value = (
+            part(states).view(len(states), -1, own.head_dim).transpose(0, 1)
+            for part in (own.q_proj, own.k_proj, own.v_proj)
+        )
+        return query, key, value
 
     def out(self, mixed: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self._attention.o_proj(mixed)
@@ -60,16 +66,18 @@ class PackedProjections:
     def __init__(self, layer: Any) -> None:
         """layer: a LlamaDecoderLayer in bfloat16."""
         attention, mlp = layer.self_attn, layer.mlp
-        in_widths = [part.weight.shape[0] for part in (attention.q_proj, attention.k_proj, attention.v_proj)]
-        self._widths = in_widths
-        self._qkv = pack(torch.cat([part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)]))
+        weights = [part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)]
+        self._qkv = pack(torch.cat(weights))
+        self._width: int = attention.head_dim
+        self._num_heads = [len(weight) // self._width for weight in weights]
         self._out = pack(attention.o_proj.weight)
         self._gate_up = pack(torch.cat((mlp.gate_proj.weight, mlp.up_proj.weight)))
         self._down = pack(mlp.down_proj.weight)
         self._experts = OneTokenExperts(mlp.experts) if isinstance(mlp, LeafMoEMLP) else None
 
-    def qkv(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        query, key, value = torch.split(self._qkv.product(states), self._widths, 1)
+    def heads(self, states: torch.Tensor) -> Heads:
+        together = self._qkv.product(states).view(len(states), -1, self._width).transpose(0, 1)  # (H+2K, S, C)
+        query, key, value = torch.split(together, self._num_heads)
         return query, key, value
 
     def out(self, mixed: torch.Tensor) -> torch.Tensor:
@@ -79,12 +87,12 @@ class PackedProjections:
         gate, up = self._gate_up.product(states).chunk(2, 1)  # each (S, F)
         result = self._down.product(F.silu(gate).mul_(up))
         if self._experts is not None:
-            result += self._experts(states)
+            self._experts.add_to(result, states)
         return result
 
 
 class OneTokenExperts:
-    """The experts that a token is sent to, and no others: a quarter of the bytes of all of them."""
+    """The experts that a token is sent to, packed, and no others: a quarter of the bytes of all of them."""
 
     def __init__(self, experts: RoutedExperts) -> None:
         self._all = experts
@@ -93,20 +101,18 @@ class OneTokenExperts:
         self._bias = experts.router.selection_bias.float()
         width = experts.width
         gates, ups = experts.gate_up_proj.weight.chunk(2)
-        self._gates, self._ups = torch.split(gates, width), torch.split(ups, width)  # each (F, D), as views
-        self._downs = [down.contiguous() for down in torch.split(experts.down_proj.weight, width, 1)]  # each (D, F)
+        downs = torch.split(experts.down_proj.weight, width, 1)
+        pairs = zip(torch.split(gates, width), torch.split(ups, width), strict=True)
+        self._gate_ups = [pack(torch.cat(pair)) for pair in pairs]  # each (2*F, D)
+        self._downs = [pack(down) for down in downs]  # each (D, F)
 
-    def __call__(self, states: torch.Tensor) -> torch.Tensor:
-        """states (S, D) -> (S, D)."""
+    def add_to(self, result: torch.Tensor, states: torch.Tensor) -> None:
+        """Adds the experts' output for states (S, D) to result (S, D)."""
         if len(states) > 1:
-            together: torch.Tensor = self._all(states[None])[0]
-            return together
-        scores = torch.sigmoid(F.linear(states.float(), self._router))[0]  # (E,)
-        chosen = (scores + self._bias).topk(self._num_chosen).indices
-        return sum(
-            (self._one(states, expert, float(scores[expert])) for expert in chosen.tolist()), torch.zeros_like(states)
-        )
-
-    def _one(self, states: torch.Tensor, expert: int, gate: float) -> torch.Tensor:
-        inner = F.silu(F.linear(states, self._gates[expert])).mul_(F.linear(states, self._ups[expert])).mul_(gate)
-        return F.linear(inner, self._downs[expert])
+            result += self._all(states[None])[0]
+            return
+        scores = torch.mv(self._router, states[0].float()).sigmoid_()  # (E,)
+        chosen = (scores + self._bias).topk(self._num_chosen).indices.tolist()
+        for expert in chosen:
+            gate, up = self._gate_ups[expert].product(states).chunk(2, 1)  # each (1, F)
+            result += self._downs[expert].product(F.silu(gate).mul_(up).mul_(float(scores[expert])))

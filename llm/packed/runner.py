@@ -5,7 +5,8 @@ working set owns positions and attention. In float32 the weights are the model's
 1e-3; in bfloat16 up to 8 tokens at once go through packed weights (llm.packed.matrix).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from llm.packed.matrix import Int8Matrix
 from llm.packed.projections import PackedProjections, PlainProjections, Projections
 from llm.runtime.kinds import layouts_of
 from llm.runtime.rotation import Rotation, rotation_of
-from llm.runtime.working import LayerKV, WorkingKV
+from llm.runtime.working import WorkingKV
 
 _FEW_TOKENS = 8  # int4 products cost the same for 1 to 4 tokens, bfloat16 ones win from about 12 on (docs/LOG.md)
 
@@ -75,7 +76,8 @@ class PackedLlama:
         done = 0
         while done < len(token_ids):
             num_new = kv.room(len(token_ids) - done)
-            states = self._pass(token_ids[done : done + num_new], kv)
+            with _threads(1 if num_new <= _FEW_TOKENS else torch.get_num_threads()):
+                states = self._pass(token_ids[done : done + num_new], kv)
             done += num_new
         last = self._normed(states[-1:], self._norm)
         logits = self._packed_head.product(last) if self._packed_head else F.linear(last, self._head)
@@ -88,19 +90,35 @@ class PackedLlama:
         is_few = len(token_ids) <= _FEW_TOKENS
         for layer, layer_kv in zip(self._layers, kv.layers, strict=True):
             part = layer.few if is_few else layer.many
-            states += part.out(self._mixed(part, self._normed(states, layer.input_norm), layer_kv))
+            query, key, value = part.heads(self._normed(states, layer.input_norm))
+            mixed = layer_kv.attend(query, key, value, scaling=self._scaling)  # (S, H, C)
+            states += part.out(mixed.flatten(1))
             states += part.feed_forward(self._normed(states, layer.feed_forward_norm))
         kv.finish()
         return states
 
-    def _mixed(self, part: Projections, states: torch.Tensor, layer_kv: LayerKV) -> torch.Tensor:
-        """states (S, D), normed -> what attention gathers, (S, H*C)."""
-        width = layer_kv.layout.key_width
-        query, key, value = (rows.view(len(rows), -1, width).transpose(0, 1) for rows in part.qkv(states))
-        return layer_kv.attend(query, key, value, scaling=self._scaling).flatten(1)
-
     def _normed(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(states, weight.shape, weight, self._epsilon)
+        """states (S, D) over their root mean square, times weight (D,); arXiv:1910.07467."""
+        if len(states) > 1:
+            return F.rms_norm(states, weight.shape, weight, self._epsilon)
+        length = float(torch.linalg.vector_norm(states, dtype=torch.float32))  # torch's own takes 8 steps in bfloat16
+        scale: float = (length * length / len(weight) + self._epsilon) ** -0.5
+        return (states * scale).mul_(weight)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Runs torch's operations on so many threads.
+
+    One token's 300 products of 10 to 100 microseconds each cost less than waking a second thread for each of them does
+    where threads sleep between products (docs/LOG.md); and threads that do not sleep starve on a busy core.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _layer_of(layer: Any, is_packed: bool) -> _Layer:

@@ -98,10 +98,13 @@ def test_bfloat16_logits_stay_close_for_many_tokens_and_for_one(name: str) -> No
 @torch.no_grad()
 @pytest.mark.parametrize("experts_per_token", [1, 2])
 def test_one_token_meets_its_own_experts_alone(experts_per_token: int) -> None:
-    for part in leafmoe(experts_per_token).experts():
+    for part in leafmoe(experts_per_token).to(torch.bfloat16).experts():
         one_token = OneTokenExperts(part)
-        for states in torch.randn(8, 1, 64):
-            torch.testing.assert_close(one_token(states), part(states[None])[0], atol=1e-5, rtol=1e-4)
+        for states in torch.randn(8, 1, 64).to(torch.bfloat16):
+            result = torch.zeros_like(states)
+            one_token.add_to(result, states)
+            wanted = part(states[None])[0]
+            assert (result - wanted).norm() < 0.05 * wanted.norm()
 
 
 def test_a_few_tokens_at_once_equal_one_at_a_time() -> None:
