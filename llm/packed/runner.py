@@ -16,7 +16,7 @@ from transformers import LlamaForCausalLM, PreTrainedModel
 
 from llm.kv.layout import LayerLayout
 from llm.leafmoe import LeafMoEForCausalLM
-from llm.packed.matrix import Int8Matrix
+from llm.packed.matrix import pack
 from llm.packed.projections import PackedProjections, PlainProjections, Projections
 from llm.runtime.kinds import layouts_of
 from llm.runtime.rotation import Rotation, rotation_of
@@ -49,7 +49,7 @@ class PackedLlama:
         self._norm = _weight(model.model.norm)
         self._head = _weight(model.get_output_embeddings())
         is_packed = model.dtype == torch.bfloat16
-        self._packed_head = Int8Matrix(self._head) if is_packed else None
+        self._packed_head = pack(self._head) if is_packed else None
         self._layers = [_layer_of(layer, is_packed) for layer in model.model.layers]
 
     @classmethod

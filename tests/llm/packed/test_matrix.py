@@ -1,8 +1,9 @@
 """Packed weights against the weights that they were made of."""
 
+import pytest
 import torch
 
-from llm.packed.matrix import Int4Matrix, Int8Matrix, pack
+from llm.packed.matrix import Int4Matrix, Int8Matrix, PlainMatrix, pack
 
 
 def levelled(rows: int, columns: int) -> torch.Tensor:
@@ -31,21 +32,21 @@ def test_other_weights_take_eight_bits() -> None:
     weight, states = torch.randn(48, 96).to(torch.bfloat16), torch.randn(3, 96).to(torch.bfloat16)
     packed = pack(weight)
     assert isinstance(packed, Int8Matrix)
-    assert relative_error(weight, states, packed.product(states)) < 0.02
+    assert relative_error(weight, states, packed.product(states)) < 0.01
 
 
-def test_a_shape_that_four_bits_cannot_hold_takes_eight() -> None:
+@pytest.mark.parametrize("shape", [(40, 96), (48, 80)])
+def test_a_shape_that_groups_cannot_hold_stays_plain(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    weight, states = levelled(40, 96), torch.randn(1, 96).to(torch.bfloat16)
+    weight, states = torch.randn(shape).to(torch.bfloat16), torch.randn(1, shape[1]).to(torch.bfloat16)
     packed = pack(weight)
-    assert isinstance(packed, Int8Matrix)
-    assert relative_error(weight, states, packed.product(states)) < 0.02
+    assert isinstance(packed, PlainMatrix)
+    assert relative_error(weight, states, packed.product(states)) < 0.005
 
 
 def test_a_row_of_zeros_stays_zero() -> None:
-    weight = levelled(16, 64)
-    weight[3] = 0
-    other = torch.zeros(7, 64, dtype=torch.bfloat16)
+    torch.manual_seed(0)
     states = torch.ones(1, 64, dtype=torch.bfloat16)
-    assert pack(weight).product(states)[0, 3] == 0
-    assert pack(other).product(states).eq(0).all()
+    for weight in (levelled(16, 64), torch.randn(16, 64).to(torch.bfloat16)):
+        weight[3] = 0
+        assert pack(weight).product(states)[0, 3] == 0
