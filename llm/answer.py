@@ -35,7 +35,7 @@ class Look:
     page_index: int
     start: int  # characters [start, end) of the page's text
     end: int
-    share: float  # of the attention to everything stored, the mean over layers
+    share: float  # of the attention to everything stored, the mean over layers; 0: seen always, without being chosen
     layers: tuple[int, ...]  # which chose it
 
 

@@ -19,8 +19,9 @@ from llm.evidence.ranking import Searcher
 from llm.kv.codec import KVDtype
 from llm.reading import Readings
 from llm.runtime.session import SessionKV
-from llm.storage import index_folder, kv_folder
+from llm.storage import index_folder, kv_folder, streams_folder
 from llm.stream import TokenStream
+from llm.stream_store import StreamStore
 
 _LeafKey = tuple[str, int, int]  # see `_leaf_key`
 _Key = tuple[_LeafKey, ...]
@@ -38,6 +39,7 @@ class Desk:
         disk_budget_bytes: int | None = None,
     ) -> None:
         self._prompt = backbone.prompt
+        self._stream_store = StreamStore(streams_folder(state_dir), backbone.prompt, backbone.snapshot_identity())
         self.readings = Readings(backbone, kv_folder(state_dir), kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
         self._embedder = Embedder(str(backbone.device))
         self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
@@ -52,7 +54,7 @@ class Desk:
         self._streams = {}
         for leaf in leaves:
             key = _leaf_key(leaf)
-            self._streams[key] = known.get(key) or TokenStream.of([leaf], self._prompt)
+            self._streams[key] = known.get(key) or self._stream_store.stream(leaf)
             self._token_counts[key] = len(self._streams[key])
         return [self._streams[_leaf_key(leaf)] for leaf in leaves]
 
@@ -62,7 +64,7 @@ class Desk:
         for leaf in _leaves(documents):
             key = _leaf_key(leaf)
             if key not in self._token_counts:
-                self._token_counts[key] = len(TokenStream.of([leaf], self._prompt))
+                self._token_counts[key] = len(self._stream_store.stream(leaf))
             total += self._token_counts[key]
         return total
 
@@ -147,10 +149,12 @@ class Desk:
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes KV and index of the documents from memory and disk; bytes removed."""
         self._streams, self._searchers, self._token_counts = {}, {}, {}
-        return self.readings.forget(document_ids) + self._evidence.forget(document_ids)
+        removed = self.readings.forget(document_ids) + self._evidence.forget(document_ids)
+        return removed + self._stream_store.forget(document_ids)
 
     def bytes_of(self, document_ids: Collection[str]) -> int:
-        return self.readings.bytes_of(document_ids) + self._evidence.bytes_of(document_ids)
+        stored = self.readings.bytes_of(document_ids) + self._evidence.bytes_of(document_ids)
+        return stored + self._stream_store.bytes_of(document_ids)
 
     def _build(self, leaf: Document, cancel: threading.Event | None) -> Iterator[float]:
         """Builds one index in a thread, so that its progress can be yielded: shares from 0 to 1."""

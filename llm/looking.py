@@ -55,7 +55,9 @@ def look(
         for item, some in zip(ranked, blocks, strict=True)
     ]
     scored.sort(key=lambda item: -item.score)
-    return Looked(turn, last, len(asked), tuple(_looks(votes, source, streams, len(prompt.prefix))), scored)
+    return Looked(
+        turn, last, len(asked), tuple(_looks(votes, turn.always_shown, source, streams, len(prompt.prefix))), scored
+    )
 
 
 def _blocks_of(
@@ -83,14 +85,18 @@ def _shares(votes: Mapping[int, Selection]) -> _Shares:
 
 
 def _looks(
-    votes: Mapping[int, Selection], source: OpenSnapshots, streams: Sequence[TokenStream], prefix: int
+    votes: Mapping[int, Selection],
+    always: Sequence[int],
+    source: OpenSnapshots,
+    streams: Sequence[TokenStream],
+    prefix: int,
 ) -> Iterator[Look]:
-    """Where the layers looked, most looked at first."""
+    """Where the layers looked, most looked at first; then what they see always, with a share of 0."""
     by_block = _shares(votes)
-    for block in sorted(by_block, key=lambda one: -by_block[one][0])[:_MAX_LOOKS]:
+    for block in [*sorted(by_block, key=lambda one: -by_block[one][0])[:_MAX_LOOKS], *always]:
         at = source.place(block)
         stream = streams[at.snapshot_index]
-        share, layers = by_block[block]
+        share, layers = by_block.get(block, (0.0, ()))
         for place in stream.places(max(0, at.start - prefix), max(0, at.end - prefix)):
             leaf = stream.leaves[place.leaf_index]
             yield Look(leaf.name, leaf.id, place.page_index, place.start, place.end, share, layers)

@@ -6,6 +6,7 @@ The engine does the same for what it holds in memory, too; this serves a process
 from collections.abc import Collection
 from pathlib import Path
 
+from llm import stream_store
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
 from llm.kv import store
@@ -19,7 +20,13 @@ def index_folder(state_dir: Path) -> Path:
     return state_dir / "index"
 
 
+def streams_folder(state_dir: Path) -> Path:
+    return state_dir / "streams"
+
+
 def forget(state_dir: Path, document_ids: Collection[str]) -> int:
-    """Removes KV and index of the documents, whatever model made them; bytes removed."""
+    """Removes KV, index and tokens of the documents, whatever model made them; bytes removed."""
     evidence = EvidenceStore(index_folder(state_dir), Embedder())  # loads no weights until it embeds
-    return store.forget(kv_folder(state_dir), document_ids) + evidence.forget(document_ids)
+    kv_bytes = store.forget(kv_folder(state_dir), document_ids)
+    stream_bytes = stream_store.forget(streams_folder(state_dir), document_ids)
+    return kv_bytes + evidence.forget(document_ids) + stream_bytes

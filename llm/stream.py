@@ -12,6 +12,8 @@ from functools import cached_property
 from ingest.document import Document, Page
 from llm.prompt import Prompt, label
 
+_PAGES_KEPT = 512  # whose tokens' places are remembered
+
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
@@ -49,9 +51,10 @@ class TokenStream:
         token_ids: list[int] = []
         pages: list[StreamPage] = []
         for leaf_index, leaf in enumerate(leaves):
-            for page_index, page in enumerate(leaf.pages):
+            encoded = prompt.encode_all([_page_text(leaf, page) for page in leaf.pages])
+            for page_index, page_ids in enumerate(encoded):
                 start = len(token_ids)
-                token_ids += prompt.encode(_page_text(leaf, page))
+                token_ids += page_ids
                 pages.append(StreamPage(leaf_index, page_index, start, len(token_ids)))
         return cls(leaves, token_ids, tuple(pages), prompt)
 
@@ -79,10 +82,9 @@ class TokenStream:
     def tokens(self, place: TextRange) -> range:
         """The tokens that carry a place's characters."""
         page = self._page_of[place.leaf_index, place.page_index]
-        ends = [end for _, end in self._chars(page)]
-        starts = [start for start, _ in self._chars(page)]
-        first = bisect_right(ends, place.start)
-        last = bisect_right(starts, max(place.end - 1, place.start))
+        chars = self._chars(page)
+        first = bisect_right(chars, place.start, key=lambda one: one[1])
+        last = bisect_right(chars, max(place.end - 1, place.start), key=lambda one: one[0])
         return range(page.start + first, page.start + max(last, first))
 
     @cached_property
@@ -91,11 +93,21 @@ class TokenStream:
 
     def _chars(self, page: StreamPage) -> list[tuple[int, int]]:
         """For each token of a page, its characters in `Page.text`; an empty range for those of the label."""
-        leaf = self.leaves[page.leaf_index]
-        text = leaf.pages[page.page_index].text
-        before = len(page_label(leaf, leaf.pages[page.page_index]))
-        spans = self.prompt.offsets(_page_text(leaf, leaf.pages[page.page_index]))
-        return [(max(0, start - before), min(len(text), max(0, end - before))) for start, end in spans]
+        known = self._chars_of.get(page)
+        if known is None:
+            leaf = self.leaves[page.leaf_index]
+            text = leaf.pages[page.page_index].text
+            before = len(page_label(leaf, leaf.pages[page.page_index]))
+            spans = self.prompt.offsets(_page_text(leaf, leaf.pages[page.page_index]))
+            known = [(max(0, start - before), min(len(text), max(0, end - before))) for start, end in spans]
+            if len(self._chars_of) >= _PAGES_KEPT:
+                self._chars_of.clear()
+            self._chars_of[page] = known
+        return known
+
+    @cached_property
+    def _chars_of(self) -> dict[StreamPage, list[tuple[int, int]]]:
+        return {}
 
 
 def _page_text(leaf: Document, page: Page) -> str:

@@ -62,6 +62,11 @@ class Chooser:
         """Sinks, the selection and the end, un-rotated."""
         return self._source.gather(self._layer, [*self._sinks, *selection.blocks.tolist(), *self._end])
 
+    @property
+    def always(self) -> list[int]:
+        """Blocks that are shown without being chosen."""
+        return [*self._sinks, *self._end]
+
 
 class SessionLayer(LayerKV):
     """One layer over the snapshots of a session. Without a chooser it neither selects nor votes."""
@@ -172,6 +177,12 @@ class SessionKV(WorkingKV):
             layer.prior = prior if layer.heads else prior[:few]
             layer.asking, layer.voted = asking, None
         return fork
+
+    @property
+    def always_shown(self) -> list[int]:
+        """The blocks that every layer without a limit sees whatever it selects: sinks and the end."""
+        choosers = [layer.chooser for layer in self.layers if layer.chooser is not None]
+        return choosers[0].always if choosers else []
 
     def votes(self) -> dict[int, Selection]:
         """What each layer that looks back without limit looked at when the turn's question was put."""
