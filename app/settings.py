@@ -4,11 +4,13 @@ An option given on the command line wins over the environment, the environment o
 False survives: only None means "not given". Every field is described in docs/SETTINGS.md.
 """
 
+import math
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import platformdirs
@@ -17,6 +19,11 @@ from app.errors import BadSetting
 
 PREFIX = "LONGLEAF_"
 DTYPES = ("float32", "bfloat16", "float16")
+KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
+
+_NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
+    {"threads": (int, "a whole number"), "port": (int, "a whole number"), "kv_disk_gb": (float, "a number")}
+)
 
 # What the libraries below read when they are loaded. A value that a person has set stays.
 _CALM = {
@@ -45,6 +52,8 @@ class Settings:
     device: str | None = None  # None: the best there is
     dtype: str | None = None  # None: what suits the device
     threads: int | None = None  # None: taken from the cores that are free
+    kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
+    kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
     host: str = "127.0.0.1"
     port: int = 7860  # 0: any free port
 
@@ -55,6 +64,10 @@ class Settings:
             raise BadSetting(f"port is {self.port}; it must be between 0 (any free port) and 65535")
         if self.dtype is not None and self.dtype not in DTYPES:
             raise BadSetting(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+        if self.kv_dtype is not None and self.kv_dtype not in KV_DTYPES:
+            raise BadSetting(f"kv_dtype is {self.kv_dtype!r}; it must be one of {', '.join(KV_DTYPES)}")
+        if self.kv_disk_gb is not None and not (math.isfinite(self.kv_disk_gb) and self.kv_disk_gb > 0):
+            raise BadSetting(f"kv_disk_gb is {self.kv_disk_gb}; it must be a number above 0, or left out for no limit")
         for name in ("data_dir", "cache_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
 
@@ -95,9 +108,10 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
 def _parsed(variable: str, name: str, text: str) -> Any:
     if not text.strip():
         raise BadSetting(f"environment variable {variable} is empty; give it a value or unset it")
-    if name in ("threads", "port"):
+    number, kind = _NUMBERS.get(name, (None, ""))
+    if number is not None:
         try:
-            return int(text)
+            return number(text)
         except ValueError:
-            raise BadSetting(f"environment variable {variable} is {text!r}; it must be a whole number") from None
+            raise BadSetting(f"environment variable {variable} is {text!r}; it must be {kind}") from None
     return Path(text) if name.endswith("_dir") else text

@@ -50,7 +50,8 @@ class HaystackBench:
         self.pools = Pools(passages, asked, seed, subject.count_tokens)
         self._vectors = Vectors(Embedder())
         self._said = Journal(work_dir, "haystack-rivals", {"model": subject.identity})
-        self._rows = Journal(work_dir, "haystack-engine", {"model": subject.identity, "code": code_digest()})
+        depends_on = {"model": subject.identity, "kv": subject.kv_dtype, "code": code_digest()}
+        self._rows = Journal(work_dir, "haystack-engine", depends_on)
 
     def run(self, sizes: Sequence[int], on_text: OnText) -> Report:
         """Every size in turn."""

@@ -134,7 +134,10 @@ def _read(subject: Subject, data: Path, work_dir: Path, options: Options, on_tex
     )
     stream = subject.token_ids(long)
     on_text(f"{len(stream):,} tokens in {len(long.pages):,} pages")
-    depends_on = {"model": subject.identity, "code": code_digest(), "document": long.id, "by": options.segment_tokens}
+    depends_on = {
+        "model": subject.identity, "kv": subject.kv_dtype, "code": code_digest(), "document": long.id,
+        "by": options.segment_tokens,
+    }  # fmt: skip
     subject.read(short)
     with MemoryWatch() as watch:
         segments = Segments(options.segment_tokens, Journal(work_dir, "million", depends_on), watch)

@@ -45,7 +45,8 @@ class NeedleBench:
         self._subject, self._seed = subject, seed
         self._needles = needles(number, seed)
         self._pages = list(pages_of(real_texts(data)))
-        self._journal = Journal(work_dir, "needle", {"model": subject.identity, "code": code_digest()})
+        depends_on = {"model": subject.identity, "kv": subject.kv_dtype, "code": code_digest()}
+        self._journal = Journal(work_dir, "needle", depends_on)
 
     def run(self, sizes: Sequence[int], whole_sizes: Sequence[int], on_text: OnText) -> Report:
         """Every size as a person would ask; every one of `whole_sizes` read whole and exactly.

@@ -27,6 +27,7 @@ from llm.answer import (
 )
 from llm.backbone import Backbone, load_backbone
 from llm.generation import Generated, generate
+from llm.kv.codec import KVDtype
 from llm.prompt import NEXT_QUESTION, Prompt
 from llm.reading import Readings
 from llm.storage import kv_folder
@@ -63,11 +64,19 @@ class Asked:
 class Subject:
     """A loaded model that reads into `state_dir`."""
 
-    def __init__(self, backbone: Backbone, state_dir: Path, on_reading: OnReading = lambda _: None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        state_dir: Path,
+        on_reading: OnReading = lambda _: None,
+        *,
+        kv_dtype: KVDtype = KVDtype.INT8,
+    ) -> None:
         self._backbone = backbone
         self._on_reading = on_reading
         self._state_dir = state_dir
-        self.engine = Engine(backbone, state_dir)
+        self.kv_dtype = kv_dtype
+        self.engine = Engine(backbone, state_dir, kv_dtype=kv_dtype)
 
     @classmethod
     def load(
@@ -83,7 +92,7 @@ class Subject:
             settings.model, cache_dir=settings.cache_dir, device=settings.device, dtype=settings.dtype,
             threads=settings.threads, on_progress=on_text,
         )  # fmt: skip
-        return cls(backbone, state_dir, on_reading)
+        return cls(backbone, state_dir, on_reading, kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8))
 
     @property
     def model(self) -> ModelName:
@@ -130,7 +139,7 @@ class Subject:
     def decoder(self, document: Document, question: str) -> Iterator[float]:
         """Seconds of one token after another, decoded over the KV of a document that was read; it never ends."""
         runner, prompt = self._backbone.runner, self._backbone.prompt
-        readings = Readings(self._backbone, kv_folder(self._state_dir))
+        readings = Readings(self._backbone, kv_folder(self._state_dir), kv_dtype=self.kv_dtype)
         kv = readings.session([TokenStream.of([document], prompt)]).turn()
         token = int(runner.forward(prompt.suffix(question), kv).argmax())
         while True:

@@ -2,7 +2,7 @@
 
 import click
 
-from app.cli.options import MODEL, as_json, finite, not_blank, source_options, with_settings
+from app.cli.options import READING, as_json, finite, not_blank, source_options, with_settings
 from app.cli.output import after_answer, echo_json, timing_line
 from app.cli.progress import Progress
 from app.cli.session import find_or_add, session
@@ -31,10 +31,10 @@ _DEFAULTS = AskOptions()
     help="What you want to know; may be given several times. With --json: one object a line then.",
 )  # fmt: skip
 @as_json
-@click.option("--exact", is_flag=True, help="Read everything or refuse; never fall back to the best passages.")
+@click.option("--exact", is_flag=True, help="Answer over every token at once, or refuse; never from passages alone.")
 @click.option(
     "--top-k", type=click.IntRange(min=1), default=_DEFAULTS.top_k, show_default=True,
-    help="Passages shown to the model where a document does not fit its context.",
+    help="Passages that an answer may rest on, best first; as many as fit are read closely.",
 )  # fmt: skip
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), default=_DEFAULTS.max_new_tokens, show_default=True,
@@ -45,7 +45,7 @@ _DEFAULTS = AskOptions()
     help="0 always takes the likeliest word.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the draw, above temperature 0.")
-@with_settings("data_dir", *MODEL)
+@with_settings("data_dir", *READING)
 def ask(
     settings: Settings,
     sources: tuple[str, ...],
@@ -61,9 +61,10 @@ def ask(
 ) -> None:
     """Ask questions of files, folders, archives, or documents of the library.
 
-    A SOURCE is read once and kept in the library: the next question about it reads nothing again. The answer comes
-    with the places it rests on, each checked against the document, and with what was read and what was left out. An
-    answer that the documents do not hold says so, and is no error.
+    A SOURCE is read once and kept in the library: the next question about it reads nothing again. Documents that are
+    too long for one pass of the model's attention are answered from their best passages, until the verb read has read
+    them whole. The answer comes with the places it rests on, each checked against the document, and with what was read
+    and what was left out. An answer that the documents do not hold says so, and is no error.
     """
     options = AskOptions(
         max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, exact=exact, top_k=top_k

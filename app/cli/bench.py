@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from app.cli.options import MODEL, as_json, with_settings
+from app.cli.options import MODEL, READING, as_json, with_settings
 from app.cli.output import echo_json
 from app.cli.progress import Progress
 from app.settings import Settings
@@ -118,7 +118,7 @@ def exact(settings: Settings, as_json: bool) -> None:
 @click.option("--needles", type=click.IntRange(min=1), default=10, show_default=True, help="Sentences a length.")
 @_seed
 @as_json
-@with_settings(*MODEL)
+@with_settings(*READING)
 def needle(
     settings: Settings,
     data: Path,
@@ -151,7 +151,7 @@ def needle(
 @click.option("--questions", type=click.IntRange(min=1), default=300, show_default=True, help="Asked at every length.")
 @_seed
 @as_json
-@with_settings(*MODEL)
+@with_settings(*READING)
 def haystack(
     settings: Settings,
     data: Path,
@@ -190,7 +190,7 @@ def haystack(
     help="Stretch that a rate is taken of.",
 )
 @as_json
-@with_settings(*MODEL)
+@with_settings(*READING)
 def million(
     settings: Settings,
     data: Path,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.settings import DTYPES, Settings
+from app.settings import DTYPES, KV_DTYPES, Settings
 from ingest.options import PageRange
 
 Verb = Callable[..., Any]
@@ -26,10 +26,15 @@ _SETTINGS = {
     "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
     "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),
     "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
+    "kv_dtype": click.option(
+        "--kv-dtype", type=click.Choice(KV_DTYPES),
+        help="In what keys and values are kept on disk; with another one, documents are read again. Default: int8.",
+    ),
     "host": click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1, only here."),
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "device", "dtype", "threads")
+READING = (*MODEL, "kv_dtype")
 
 
 def with_settings(*names: str) -> Callable[[Verb], Verb]:

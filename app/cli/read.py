@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from app.cli.options import MODEL, as_json, source_options, with_settings
+from app.cli.options import READING, as_json, source_options, with_settings
 from app.cli.output import coverage_line, echo_json, entry_line
 from app.cli.progress import duration
 from app.cli.session import find_or_add, session
@@ -23,13 +23,14 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @source_options
 @as_json
-@with_settings("data_dir", *MODEL)
+@with_settings("data_dir", *READING)
 def read(
     settings: Settings, sources: tuple[str, ...], as_json: bool, pages: PageRange | None, password: str | None
 ) -> None:
     """Read files, folders or archives into the library without asking anything.
 
-    What was read before is not read again, also after a restart; a reading that was stopped goes on where it was.
+    Documents of any length are read whole. What was read before is not read again, also after a restart; a reading
+    that was stopped goes on where it was.
     """
     with session(settings) as (longleaf, progress):
         entries = find_or_add(longleaf, progress, sources, ReadOptions(password=password, pages=pages))

@@ -4,7 +4,7 @@ import time
 
 import click
 
-from app.cli.options import MODEL, with_settings
+from app.cli.options import MODEL, READING, with_settings
 from app.cli.progress import Progress
 from app.cli.session import session
 from app.service.engine import load_engine
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=SERVE_EXAMPLES)
-@with_settings("data_dir", "host", "port", *MODEL)
+@with_settings("data_dir", "host", "port", *READING)
 def serve(settings: Settings) -> None:
     """Serve the web page until you stop it with Ctrl-C."""
     from app.web import serve as serve_page
@@ -45,5 +45,5 @@ def prepare(settings: Settings) -> None:
         engine = load_engine(settings, progress.text)
     click.echo(
         f"{engine.model.name} is ready after {time.monotonic() - began:.1f} s; "
-        f"it reads up to {engine.context_tokens:,} tokens whole."
+        f"it was trained to look at {engine.context_tokens:,} tokens at once."
     )

@@ -31,10 +31,13 @@ def state_dir(settings: Settings) -> Path:
 def load_engine(settings: Settings, on_text: OnText) -> "Engine":
     """Raises ModelNotFound."""
     from llm import Engine
+    from llm.kv.codec import KVDtype
 
+    budget_gb = settings.kv_disk_gb
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
-        dtype=settings.dtype, threads=settings.threads, on_progress=on_text,
+        dtype=settings.dtype, threads=settings.threads, kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
+        disk_budget_bytes=None if budget_gb is None else round(budget_gb * 1e9), on_progress=on_text,
     )  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.errors import BadSetting
-from app.settings import PREFIX, Settings, calm_environment, variable_names
+from app.settings import KV_DTYPES, PREFIX, Settings, calm_environment, variable_names
+from llm.kv.codec import KVDtype
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "SETTINGS.md"
 
@@ -21,6 +24,23 @@ def test_an_option_wins_over_the_environment_and_that_over_the_default() -> None
 def test_an_explicit_zero_survives() -> None:
     assert Settings.from_environment({"LONGLEAF_PORT": "8000"}, port=0).port == 0
     assert Settings.from_environment({"LONGLEAF_PORT": "0"}).port == 0
+
+
+def test_a_budget_may_be_a_part_of_a_gigabyte() -> None:
+    assert Settings.from_environment({"LONGLEAF_KV_DISK_GB": "0.5"}).kv_disk_gb == 0.5
+    assert Settings.from_environment({}).kv_disk_gb is None
+
+
+def test_the_kv_dtypes_are_those_of_the_store() -> None:
+    assert tuple(KVDtype) == KV_DTYPES
+
+
+def test_settings_bring_no_torch() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, app.settings; sys.exit('torch' in sys.modules)"],
+        cwd=DOCS.parents[1], capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_folders_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -38,6 +58,11 @@ def test_folders_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         ({"LONGLEAF_PORT": "70000"}, "port is 70000; it must be between 0 (any free port) and 65535"),
         ({"LONGLEAF_THREADS": "0"}, "threads is 0; it must be at least 1, or left out to use the free cores"),
         ({"LONGLEAF_DTYPE": "int3"}, "dtype is 'int3'; it must be one of float32, bfloat16, float16"),
+        ({"LONGLEAF_KV_DTYPE": "int2"}, "kv_dtype is 'int2'; it must be one of float32, bfloat16, int8, int4"),
+        ({"LONGLEAF_KV_DISK_GB": "much"}, "environment variable LONGLEAF_KV_DISK_GB is 'much'; it must be a number"),
+        ({"LONGLEAF_KV_DISK_GB": "0"}, "kv_disk_gb is 0.0; it must be a number above 0, or left out for no limit"),
+        ({"LONGLEAF_KV_DISK_GB": "nan"}, "kv_disk_gb is nan; it must be a number above 0"),
+        ({"LONGLEAF_KV_DISK_GB": "inf"}, "kv_disk_gb is inf; it must be a number above 0"),
         ({"LONGLEAF_MODEL": " "}, "environment variable LONGLEAF_MODEL is empty; give it a value or unset it"),
     ],
 )
