@@ -87,7 +87,7 @@ class Readings:
         self._open = None  # frees its memory before more is taken
         kv = self._reading_kv(snapshot)
         yield from prefill(self._runner, kv, snapshot.token_ids, self._policy, cancel)
-        self._store.evict(keep=[snapshot.folder])
+        self._store.evict(keep=[known.folder for known in self._snapshots.values()])  # asked about together
 
     def session(self, streams: Sequence[TokenStream]) -> SessionKV:
         """The KV of streams that were read, opened together; the caller takes a turn of it for each question.
