@@ -132,7 +132,8 @@ class Asking:
 
     def events(self) -> Iterator[Event]:
         """See `llm.answer`: progress, evidence, text, then exactly one Answered, also when a person stopped it."""
-        yield from self._read(self._must_read())
+        self._refuse_what_cannot_be()
+        yield from self._prepare()
         if self._cancel.is_set():
             yield Answered(self._stopped_early())
             return
@@ -163,11 +164,8 @@ class Asking:
             exact=self._options.exact,
         )
 
-    def _must_read(self) -> bool:
-        """Whether the documents are read whole before the answer: if one pass of attention can hold them.
-
-        Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had.
-        """
+    def _refuse_what_cannot_be(self) -> None:
+        """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
         question_tokens = len(self._backbone.prompt.suffix(self._question))
         room = RESERVED_TOKENS - self._options.max_new_tokens
         if question_tokens > room:
@@ -175,13 +173,11 @@ class Asking:
                 f"the question has {question_tokens} tokens and {self._options.max_new_tokens} go to the answer; "
                 f"{room} are left for the question: shorten it, or lower --max-new-tokens"
             )
-        fits = self._desk.is_exact(self._documents) and self._desk.can_read(self._documents)
-        if self._options.exact and not fits:
+        if self._options.exact and not self._desk.reads_before_answering(self._documents):
             raise ContextOverflow(
                 f"an exact answer was asked for, but {self._desk.why_not_whole(self._documents)}; "
                 "ask about fewer documents or pages, or leave --exact out"
             )
-        return fits
 
     def _look(self, ranked: list[Ranked]) -> list[Ranked]:
         """Puts the question to the stored KV, if all of it is there; the passages, its votes counted in."""
@@ -206,14 +202,13 @@ class Asking:
         """How many tokens of passages go into a close reading: a tenth of the context; more measured worse."""
         return max(_CLOSE_TOKENS, self._backbone.context_tokens // 10)
 
-    def _read(self, whole: bool) -> Iterator[ReadingProgress]:
+    def _prepare(self) -> Iterator[ReadingProgress]:
         started = time.perf_counter()
-        yield from self._desk.index(self._documents, self._cancel)
-        if whole and not self._cancel.is_set():
-            for progress in self._desk.read_whole(self._documents, self._cancel):
+        for progress in self._desk.prepare(self._documents, self._cancel):
+            if progress.stage == "read":
                 self._cost.reused_tokens = progress.reused
                 self._cost.new_tokens = self._cost.read_tokens = progress.done - progress.reused
-                yield progress
+            yield progress
         self._cost.read_s = time.perf_counter() - started
 
     def _write(self, close: CloseReading | None, written: Generated) -> Iterator[str]:

@@ -92,6 +92,24 @@ class Desk:
             return False
         return not self.can_read(documents) or self.is_read_whole(documents)
 
+    def is_ready(self, documents: Sequence[Document]) -> bool:
+        """Whether nothing is left that `prepare` would do."""
+        if not all(self._evidence.is_built(leaf) for leaf in _leaves(documents)):
+            return False
+        return not self.reads_before_answering(documents) or self.is_read_whole(documents)
+
+    def reads_before_answering(self, documents: Sequence[Document]) -> bool:
+        """Whether a question waits until the documents are read whole: if one pass of attention can hold them."""
+        return self.can_read(documents) and self.is_exact(documents)
+
+    def prepare(
+        self, documents: Sequence[Document], cancel: threading.Event | None = None
+    ) -> Iterator[ReadingProgress]:
+        """What a question needs: the index, and the KV where `reads_before_answering`."""
+        yield from self.index(documents, cancel)
+        if not (cancel and cancel.is_set()) and self.reads_before_answering(documents):
+            yield from self.read_whole(documents, cancel)
+
     def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
         """Indexes, then reads whole where the model can. Yields progress; stops early when `cancel` is set."""
         yield from self.index(documents, cancel)

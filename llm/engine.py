@@ -2,11 +2,13 @@
 
 `read` reads documents of any length whole, once; their KV is kept on disk. `ask` reads by itself what one pass of
 attention can hold; of longer documents that were not read yet it sees the best passages, and coverage says so. One
-reading or answer at a time.
+step of a reading or one answer at a time.
 """
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ingest.document import Document
@@ -17,6 +19,8 @@ from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
 from llm.kv.codec import KVDtype
+
+_YIELD_S = 0.005
 
 
 class Engine:
@@ -33,6 +37,8 @@ class Engine:
         self._backbone = backbone
         self._desk = Desk(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
         self._busy = threading.Lock()
+        self._counting = threading.Lock()
+        self._num_asking = 0  # questions that wait or are being answered
 
     @classmethod
     def load(
@@ -66,9 +72,21 @@ class Engine:
         return len(self._backbone.prompt.encode(text))
 
     def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
-        """Indexes the documents and reads them whole, whatever their length; what is done already is only reported."""
-        with self._busy:
-            yield from self._desk.read(documents, cancel)
+        """Indexes the documents and reads them whole, whatever their length; what is done already is only reported.
+
+        Between two steps, questions that wait are answered: a long reading stops nobody.
+        """
+        yield from self._between_questions(self._desk.read(documents, cancel))
+
+    def prepare(
+        self, documents: Sequence[Document], cancel: threading.Event | None = None
+    ) -> Iterator[ReadingProgress]:
+        """Does what a question needs: the index, and the KV of what one pass of attention can hold."""
+        yield from self._between_questions(self._desk.prepare(documents, cancel))
+
+    def is_ready(self, documents: Sequence[Document]) -> bool:
+        """Whether a question would find everything that `prepare` makes."""
+        return self._desk.is_ready(documents)
 
     def is_read(self, documents: Sequence[Document]) -> bool:
         """Whether a question would find everything read and indexed."""
@@ -86,14 +104,34 @@ class Engine:
             raise BadQuestion("the question is empty; write what you want to know")
         if not documents:
             raise BadQuestion("no document was given to ask about; name at least one")
-        with self._busy:
+        with self._asking():
             yield from Asking(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
+
+    def _between_questions(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
+        step: ReadingProgress | None
+        while True:
+            while self._num_asking:  # a lock alone is not fair: the reader would take it again at once
+                time.sleep(_YIELD_S)
+            with self._busy:
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._counting:
+            self._num_asking += 1
+        try:
+            with self._busy:
+                yield
+        finally:
+            with self._counting:
+                self._num_asking -= 1
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         """What a question about the documents would see, without asking."""
-        whole = self._desk.is_read_whole(documents) or (
-            self._desk.is_exact(documents) and self._desk.can_read(documents)
-        )
+        whole = self._desk.is_read_whole(documents) or self._desk.reads_before_answering(documents)
         total = self._desk.num_tokens(documents)
         return coverage_of(
             documents,

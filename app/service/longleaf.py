@@ -139,23 +139,29 @@ class Longleaf:
     def _reading(
         self, ids: Sequence[str], documents: list[Document], cancel: threading.Event
     ) -> Iterator[ReadingProgress]:
-        engine = self.engine()
+        yield from self._working(ids, self.engine().read(documents, cancel), cancel)
+        self._note_readings(ids, documents)
+
+    def _working(
+        self, ids: Sequence[str], steps: Iterator[ReadingProgress], cancel: threading.Event
+    ) -> Iterator[ReadingProgress]:
+        """The steps, while nobody else reads into this library."""
         with reading_lock(self.settings, cancel, self._on_text) as is_ours:
             if not is_ours:
                 return
-            for progress in engine.read(documents, cancel):
+            for progress in steps:
                 self._check_still_there(ids, cancel)
                 yield progress
-            self._note_readings(ids, documents)
 
     def _asking(
         self, ids: Sequence[str], documents: list[Document], question: str, options: AskOptions, cancel: threading.Event
     ) -> Iterator[Event]:
         engine = self.engine()
-        if not engine.is_read(documents):
-            yield from self._reading(ids, documents, cancel)
+        if not engine.is_ready(documents):
+            yield from self._working(ids, engine.prepare(documents, cancel), cancel)
             if cancel.is_set():
                 return
+            self._note_readings(ids, documents)
         for event in engine.ask(documents, question, options, cancel):
             self._check_still_there(ids, cancel)
             if isinstance(event, Answered):

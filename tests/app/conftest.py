@@ -60,6 +60,14 @@ class FakeEngine:
                 self._file(leaf.id).write_text(json.dumps([page.text for page in leaf.pages]), encoding="utf-8")
             yield ReadingProgress("read", done, len(leaves), "tokens", 1.0, 0.0)
 
+    def prepare(
+        self, documents: Sequence[Document], cancel: threading.Event | None = None
+    ) -> Iterator[ReadingProgress]:
+        return self.read(documents, cancel)
+
+    def is_ready(self, documents: Sequence[Document]) -> bool:
+        return self.is_read(documents)
+
     def is_read(self, documents: Sequence[Document]) -> bool:
         return all(self._file(leaf.id).exists() for leaf in self._leaves(documents))
 

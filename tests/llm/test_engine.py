@@ -121,6 +121,19 @@ def test_a_document_beyond_the_context_is_said_not_to_be_read_whole_until_it_is(
     assert after.timing.reused_tokens == last.total
 
 
+def test_a_question_is_answered_while_another_document_is_being_read(engine: Engine) -> None:
+    lease = document(LEASE)
+    list(engine.prepare([lease]))
+    reading = engine.read([LONG])
+    next(reading)
+    next(reading)
+    assert engine.is_ready([lease])
+    assert not engine.is_read([LONG])
+    assert ask(engine, [lease]).timing.reused_tokens > 0
+    assert list(reading)
+    assert engine.is_read([LONG])
+
+
 def test_layers_look_at_places_of_the_document(engine: Engine) -> None:
     list(engine.read([LONG]))
     looked_at = ask(engine, [LONG]).looked_at
