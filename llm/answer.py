@@ -119,8 +119,8 @@ class AskOptions:
     max_new_tokens: int = 160
     temperature: float = 0.0  # 0: always the likeliest token
     seed: int = 0
-    exact: bool = False  # read whole or refuse; never fall back to the best passages
-    top_k: int = 8  # passages shown to the model where a document does not fit its context
+    exact: bool = False  # over every token at once, or refuse; never from passages alone
+    top_k: int = 8  # passages that the answer may rest on; as many as fit are read closely
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.top_k < 1 or self.temperature < 0:
