@@ -24,10 +24,13 @@ from llm.reading.prefill import prefill
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
 from llm.runtime.reading_kv import ReadingKV
+from llm.runtime.selection import SelectionOptions
 from llm.runtime.session import SessionKV, SessionOptions
 from llm.stream import TokenStream
 
 RESERVED_TOKENS = 640  # behind what is shown whole: the question and its answer
+# what a token sees beyond the trained context; less where that is short, so that positions stay inside it
+_WINDOW_TOKENS, _END_TOKENS, _SELECTED_BLOCKS = 1024, 512, 32
 _DEVICE_SHARE = 0.5  # of a GPU's free memory, for the blocks of one session
 _log = logging.getLogger(__name__)
 
@@ -44,8 +47,9 @@ class Readings:
         disk_budget_bytes: int | None = None,
     ) -> None:
         self._backbone, self._runner = backbone, backbone.runner
-        exact = (backbone.context_tokens - RESERVED_TOKENS) // BLOCK_TOKENS * BLOCK_TOKENS
-        self._policy = ReadingPolicy(exact=max(BLOCK_TOKENS, exact))
+        exact = max(BLOCK_TOKENS, _whole_blocks(backbone.context_tokens - RESERVED_TOKENS))
+        window = min(_WINDOW_TOKENS, _whole_blocks(exact // 4))
+        self._policy = ReadingPolicy(exact=exact, window=window, epoch=max(BLOCK_TOKENS, window))
         self._store = SnapshotStore(
             folder,
             layouts=self._runner.layouts,
@@ -146,8 +150,18 @@ class Readings:
         budget = _device_budget_bytes(device)
         cache = None if budget is None else BlockCache(budget, device=device, dtype=dtype)
         source = OpenSnapshots(snapshots, device=device, dtype=dtype, cache=cache)
-        options = SessionOptions(exact=self._policy.exact, device_budget_bytes=budget)
+        options = SessionOptions(
+            exact=self._policy.exact,
+            window=min(_END_TOKENS, self._policy.exact // 8),
+            selection=SelectionOptions(selected=min(_SELECTED_BLOCKS, max(1, self._policy.exact // 2 // BLOCK_TOKENS))),
+            device_budget_bytes=budget,
+        )
         return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=device, dtype=dtype)
+
+
+def _whole_blocks(num_tokens: int) -> int:
+    """Tokens of the full blocks in that many."""
+    return num_tokens // BLOCK_TOKENS * BLOCK_TOKENS
 
 
 def _device_budget_bytes(device: torch.device) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ingest.document import Document, Kind, Page, Problem, Severity
 from llm import Engine
@@ -15,6 +16,7 @@ from llm.answer import Answer, Answered, AskOptions, EvidenceFound, ReadingProgr
 from llm.asking import NOTHING_FOUND
 from llm.backbone import Backbone
 from llm.errors import BadQuestion, ContextOverflow
+from llm.runtime.rotation import HalfRotation
 
 LEASE = (
     "The lease begins on 1 May 2031.\n\n"
@@ -132,6 +134,23 @@ def test_a_question_is_answered_while_another_document_is_being_read(engine: Eng
     assert ask(engine, [lease]).timing.reused_tokens > 0
     assert list(reading)
     assert engine.is_read([LONG])
+
+
+def test_no_position_leaves_the_trained_context(
+    engine: Engine, tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    highest = 0
+    rotate = HalfRotation.rotate
+
+    def watched(self: HalfRotation, states: torch.Tensor, start: int) -> torch.Tensor:
+        nonlocal highest
+        highest = max(highest, start + states.shape[-2])
+        return rotate(self, states, start)
+
+    monkeypatch.setattr(HalfRotation, "rotate", watched)
+    list(engine.read([LONG]))
+    ask(engine, [LONG])
+    assert 1000 < highest <= tiny.context_tokens
 
 
 def test_layers_look_at_places_of_the_document(engine: Engine) -> None:
