@@ -27,10 +27,10 @@ class PackedMatrix(Protocol):
 class Int4Matrix:
     """16 levels for each group of 32 inputs."""
 
-    def __init__(self, levels: torch.Tensor, scales: torch.Tensor) -> None:
-        """levels (N, D) int32 of 0 to 15, scales (D/32, N, 2) bfloat16: a group's step, and what level 8 stands for."""
-        self._levels = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels, 1)
-        self._scales = scales
+    def __init__(self, levels: torch.Tensor, step: torch.Tensor, middle: torch.Tensor) -> None:
+        """levels (N, D/32, 32) of 0 to 15; (N, D/32) bfloat16: a group's step, and what its level 8 stands for."""
+        self._levels = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels.flatten(1).to(torch.int32), 1)
+        self._scales = torch.stack((step, middle), -1).transpose(0, 1).contiguous()  # (D/32, N, 2)
 
     def product(self, states: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(states, self._levels, _GROUP, self._scales)
@@ -45,11 +45,11 @@ class Int8Matrix:
 
     def __init__(self, weight: torch.Tensor) -> None:
         """weight (N, D) bfloat16."""
-        groups = _groups(weight)  # (N, D/32, 32)
+        groups = _groups(weight)
         step = (groups.abs().amax(-1) / 127).to(torch.bfloat16)  # (N, D/32)
-        levels = (groups / _divisor(step)).round_().clamp_(-127, 127).to(torch.int32).add_(128)
-        self._upper = Int4Matrix((levels >> 4).flatten(1), _scales(16 * step, torch.zeros_like(step)))
-        self._lower = Int4Matrix((levels & 15).flatten(1), _scales(step, 8 * step))
+        levels = (groups / _divisor(step)).round_().clamp_(-127, 127).add_(128).to(torch.uint8)
+        self._upper = Int4Matrix(levels >> 4, 16 * step, torch.zeros_like(step))
+        self._lower = Int4Matrix(levels & 15, step, 8 * step)
 
     def product(self, states: torch.Tensor) -> torch.Tensor:
         return self._upper.product(states).add_(self._lower.product(states))
@@ -69,21 +69,26 @@ def pack(weight: torch.Tensor) -> PackedMatrix:
     """weight (N, D) bfloat16, in 4 bits if they hold it, else in 8."""
     if weight.shape[0] % _ROWS or weight.shape[1] % _GROUP:
         return PlainMatrix(weight)
-    return _pack_int4(weight) or Int8Matrix(weight)
+    if not _holds_16_levels(weight[::_ROWS]):
+        return Int8Matrix(weight)
+    return Int4Matrix(*_in_16_levels(_groups(weight)))
 
 
-def _pack_int4(weight: torch.Tensor) -> Int4Matrix | None:
-    """None if the groups hold other values than 16 even steps."""
-    groups = _groups(weight)  # (N, D/32, 32)
+def _holds_16_levels(weight: torch.Tensor) -> bool:
+    """Whether groups hold no other values than 16 even steps: then they came out of a file of 4 bits."""
+    groups = _groups(weight)
+    levels, step, middle = _in_16_levels(groups)
+    rebuilt = (levels - 8) * step.float()[..., None] + middle.float()[..., None]
+    return bool((rebuilt - groups).norm() <= _CLOSE * groups.norm())
+
+
+def _in_16_levels(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """groups (N, D/32, 32) -> levels of the same shape, step and middle (N, D/32)."""
     lowest, highest = groups.aminmax(dim=-1)
-    step = ((highest - lowest) / 15).to(torch.bfloat16)  # (N, D/32)
+    step = ((highest - lowest) / 15).to(torch.bfloat16)
     middle = (lowest + 8 * step.float()).to(torch.bfloat16)
-    wide_step, wide_middle = _divisor(step), middle.float()[..., None]
-    levels = torch.sub(groups, wide_middle).div_(wide_step).round_().add_(8).clamp_(0, 15)
-    rebuilt = (levels - 8).mul_(wide_step).add_(wide_middle)
-    if (rebuilt - groups).norm() > _CLOSE * groups.norm():
-        return None
-    return Int4Matrix(levels.flatten(1).to(torch.int32), _scales(step, middle))
+    levels = torch.sub(groups, middle.float()[..., None]).div_(_divisor(step)).round_().add_(8).clamp_(0, 15)
+    return levels, step, middle
 
 
 def _groups(weight: torch.Tensor) -> torch.Tensor:
@@ -94,8 +99,3 @@ def _groups(weight: torch.Tensor) -> torch.Tensor:
 def _divisor(step: torch.Tensor) -> torch.Tensor:
     """(N, D/32) -> (N, D/32, 1) in float32, above zero."""
     return step.float().clamp(min=torch.finfo(torch.float32).tiny)[..., None]
-
-
-def _scales(step: torch.Tensor, middle: torch.Tensor) -> torch.Tensor:
-    """Both (N, D/32) -> (D/32, N, 2)."""
-    return torch.stack((step, middle), -1).transpose(0, 1).contiguous()

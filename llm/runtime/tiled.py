@@ -14,9 +14,9 @@ import math
 
 import torch
 
-_SCORES = 8 << 20  # numbers in the scores of a block: 16 MiB, which a server's last cache level holds
 _SAMPLES = 128  # keys that a shift is looked for in, at least
 _ROWS = 512  # queries in a block at most: half a square of this size is computed for nothing
+_SCORES = 8 << 20  # numbers in the scores of a block: 16 MiB
 
 
 def attend_tiled(
@@ -26,23 +26,25 @@ def attend_tiled(
 
     None if a sum overflowed.
     """
-    num_new, num_shown, width = query.shape[1], *values.shape[1:]
+    (heads, num_new, width), (key_heads, num_shown, _) = query.shape, keys.shape
+    group = heads // key_heads
     power = 2.0 ** round(math.log2(scaling))  # exact in bfloat16; the rest waits until the shift is subtracted
-    grouped = (query * power).reshape(len(keys), -1, *query.shape[1:])  # (K, H/K, S, C)
-    shift = _shift(grouped, keys)  # (K, H/K, S, 1)
-    queries = torch.cat((grouped, -shift, torch.zeros_like(shift)), -1)  # (K, H/K, S, C+2)
-    per_row = grouped.shape[1] * num_shown
-    rows = _even(num_new, min(_ROWS, max(1, _SCORES // per_row)))
-    scratch = query.new_empty(rows * per_row)
-    output = query.new_empty((num_new, *grouped.shape[:2], width))
-    totals = query.new_empty((num_new, *grouped.shape[:2], 1), dtype=torch.float32)
-    for head, (own_keys, own_values) in enumerate(zip(_with_ones(keys), _with_ones(values), strict=True)):
+    queries = _shifted((query * power).view(key_heads, group, num_new, width).transpose(1, 2), keys)
+    rows = _even(num_new, min(_ROWS, max(1, _SCORES // (group * num_shown))))
+    scratch = query.new_empty(rows * group * num_shown)
+    seen = torch.ones((rows, rows), dtype=query.dtype).tril_()  # 1 where a query of a block sees one of its keys
+    output = query.new_empty((num_new, key_heads, group, values.shape[2]))
+    totals = query.new_empty((num_new, key_heads, group, 1))
+    padded = keys.new_ones((num_shown, width + 2))
+    for head, own_queries in enumerate(queries):
+        padded[:, :width] = keys[head]
         for start in range(0, num_new, rows):
-            block = queries[head, :, start : start + rows]  # (H/K, R, C+2)
-            seen = num_shown - num_new + start + block.shape[1]
-            sums = _sums(block, own_keys[:seen], own_values[:seen], scaling / power, scratch)  # (R, H/K, C'+2)
-            total = totals[start : start + rows, head] = sums[..., width : width + 1]
-            torch.div(sums[..., :width], total, out=output[start : start + rows, head])
+            block = own_queries[start : start + rows]  # (R, H/K, C+2)
+            num_seen = num_shown - num_new + start + len(block)
+            weights = _weights(block, padded[:num_seen], scaling / power, seen, scratch)  # (R * H/K, T)
+            mixed = torch.mm(weights, values[head, :num_seen]).view(len(block), group, -1)
+            total = totals[start : start + rows, head] = weights.sum(1).view(len(block), group, 1)
+            torch.div(mixed, total, out=output[start : start + rows, head])
     return output.flatten(1, 2) if bool(totals.isfinite().all()) else None
 
 
@@ -51,37 +53,32 @@ def _even(total: int, at_most: int) -> int:
     return math.ceil(total / math.ceil(total / at_most))
 
 
-def _shift(grouped: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-    """grouped (K, H/K, S, C) -> (K, H/K, S, 1): the largest score of a query's own key and a sample of those before it.
+def _shifted(queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """queries (K, S, H/K, C), keys (K, T, C) -> (K, S, H/K, C+2).
 
-    The very first key, which many heads look at most, is in the sample.
+    The shift is the largest score of a query's own key and a sample of those before it. The very first key, which many
+    heads look at most, is in the sample. Products in bfloat16 like an even number of channels: the last is 0.
     """
-    num_new, num_shown = grouped.shape[2], keys.shape[1]
+    (key_heads, num_new, group, width), num_shown = queries.shape, keys.shape[1]
     step = max(1, num_shown // _SAMPLES)
-    sampled = grouped @ keys[:, None, ::step].transpose(2, 3)  # (K, H/K, S, T/step)
-    query_at = torch.arange(num_shown - num_new, num_shown)[:, None]
+    sampled = torch.bmm(queries.reshape(key_heads, -1, width), keys[:, ::step].transpose(1, 2))
+    sampled = sampled.view(key_heads, num_new, group, -1)  # (K, S, H/K, T/step)
+    query_at = torch.arange(num_shown - num_new, num_shown)[:, None, None]
     sampled.masked_fill_(torch.arange(0, num_shown, step) > query_at, -torch.inf)
-    own = (grouped * keys[:, None, -num_new:]).sum(-1, keepdim=True)
-    return torch.maximum(own, sampled.amax(-1, keepdim=True))
+    own = (queries * keys[:, -num_new:, None]).sum(-1)
+    shift = torch.maximum(own, sampled.amax(-1))[..., None]
+    return torch.cat((queries, -shift, torch.zeros_like(shift)), -1)
 
 
-def _with_ones(states: torch.Tensor) -> torch.Tensor:
-    """(K, T, C) -> (K, T, C+2): products in bfloat16 like an even number of channels."""
-    padded = states.new_empty((*states.shape[:2], states.shape[2] + 2))
-    padded[..., :-2], padded[..., -2:] = states, 1
-    return padded
-
-
-def _sums(
-    block: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, rest: float, scratch: torch.Tensor
+def _weights(
+    block: torch.Tensor, keys: torch.Tensor, rest: float, seen: torch.Tensor, scratch: torch.Tensor
 ) -> torch.Tensor:
-    """block (H/K, R, C+2), keys (T, C+2), values (T, C'+2) -> (R, H/K, C'+2), in the end sums of weights."""
-    num_new, num_shown = block.shape[1], len(keys)
-    weights = scratch[: block.shape[0] * num_new * num_shown].view(-1, num_shown)  # (R * H/K, T)
-    torch.mm(block.transpose(0, 1).flatten(0, 1), keys.t(), out=weights)
+    """block (R, H/K, C+2), keys (T, C+2) of which the last R are the block's own -> (R * H/K, T), in `scratch`."""
+    rows, group, width = block.shape
+    weights = scratch[: rows * group * len(keys)].view(rows * group, len(keys))
+    torch.mm(block.view(-1, width), keys.t(), out=weights)
     if rest != 1:
         weights *= rest
     weights.exp_()
-    newest = weights.view(num_new, -1, num_shown)[..., -num_new:]  # (R, H/K, R)
-    newest *= torch.ones((num_new, num_new), dtype=weights.dtype).tril_()[:, None]
-    return torch.mm(weights, values).view(num_new, -1, values.shape[1])
+    weights.view(rows, group, -1)[..., -rows:].mul_(seen[:rows, None, :rows])
+    return weights
