@@ -33,7 +33,7 @@ def prepare(cache_dir: Path, on_progress: Callable[[str], None] = lambda _: None
     folder = cache_dir / f"{PACKAGED_NAME}-v{_FORMAT}"
     if _is_intact(folder):
         return folder
-    gguf = _find_gguf()
+    gguf = find_gguf()
     on_progress("Preparing the packaged model (once, about half a minute): checking the file")
     if (digest := sha256_of(gguf)) != _GGUF_SHA256:
         raise ModelNotFound(
@@ -57,7 +57,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _find_gguf() -> Path:
+def find_gguf() -> Path:
+    """The file inside the wheel. Raises ModelNotFound when the wheel is not installed."""
     spec = importlib.util.find_spec(_WHEEL)
     places = list(spec.submodule_search_locations or []) if spec else []
     if not places or not (Path(places[0]) / _GGUF).is_file():
