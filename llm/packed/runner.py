@@ -99,7 +99,7 @@ class PackedLlama:
 
     def _normed(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """states (S, D) over their root mean square, times weight (D,); arXiv:1910.07467."""
-        lengths = torch.linalg.vector_norm(states, dim=1, keepdim=True, dtype=torch.float32)  # (S, 1)
+        lengths: torch.Tensor = torch.linalg.vector_norm(states, dim=1, keepdim=True, dtype=torch.float32)  # (S, 1)
         if len(states) == 1:
             length = float(lengths)
             scale: float = (length * length / len(weight) + self._epsilon) ** -0.5
