@@ -27,7 +27,11 @@ _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
 
 # What the libraries below read when they are loaded. A value that a person has set stays.
 _CALM = {
-    "OMP_WAIT_POLICY": "passive",  # two busy threads on one free core cost 20 times
+    # Threads that spin beside another job cost up to 20 times; threads that sleep at once cost a third on a free one.
+    # So they spin for some microseconds: 1,256 / 514 tokens/s free / beside a job, against 885 / 664 and 1,232 / 283
+    # without and with ten times as much (docs/LOG.md). The second is for OpenMP libraries other than GNU's.
+    "GOMP_SPINCOUNT": "2000",
+    "OMP_WAIT_POLICY": "passive",
     "TOKENIZERS_PARALLELISM": "false",  # else a warning for every child process
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",

@@ -22,8 +22,8 @@ from app.errors import BadRequest
 from llm.answer import ModelName
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
 
-_LENGTHS = (2048, 8192)  # tokens
-_LONG = 32768  # read by each side once: llama.cpp takes minutes
+LENGTHS = (2048, 8192)  # tokens
+LONG = 32768  # read by each side once: llama.cpp takes minutes
 _QUICK = (512,)
 
 OnText = Callable[[str], None]
@@ -46,16 +46,24 @@ SIDES = (
 )
 
 
-def run(cache_dir: Path, threads: int, *, repeats: int = 3, quick: bool = False, on_text: OnText = print) -> Report:
+def run(
+    cache_dir: Path,
+    threads: int,
+    *,
+    lengths: Sequence[int] = (*LENGTHS, LONG),
+    repeats: int = 3,
+    quick: bool = False,
+    on_text: OnText = print,
+) -> Report:
     """All sides at all lengths; `quick`: one short length, once. Raises ModelNotFound; BadRequest for a bad count."""
     if repeats < 1 or threads < 1:
         raise BadRequest(f"repeats is {repeats} and threads {threads}; both must be 1 or more")
     weights = sha256_of(prepare(cache_dir, on_text) / "model.safetensors")
     sides = [side for side in SIDES if side.visit is not llama_cpp.visit or llama_cpp.is_installed()]
     rows = []
-    for length in _QUICK if quick else (*_LENGTHS, _LONG):
+    for length in _QUICK if quick else lengths:
         task = Task(cache_dir, length, num_decoded=8 if quick else 64, threads=threads)
-        times = 1 if quick or length == _LONG else repeats
+        times = 1 if quick or length >= LONG else repeats
         rows += _rows(length, _measured(sides, task, times, on_text))
     return Report(
         "Speed beside peers",
@@ -121,7 +129,7 @@ def _ratio(own: float, other: float, more_is_better: bool) -> float | None:
 def _note(threads: int, repeats: int, is_alone: bool) -> str:
     note = (
         f"Same weights, {threads} threads, each visit in a process of its own, medians of {repeats} interleaved visits "
-        f"(one at {_LONG:,} tokens). Longleaf writes what it reads to disk while it reads, so its saving takes no time "
+        f"(one at {LONG:,} tokens). Longleaf writes what it reads to disk while it reads, so its saving takes no time "
         "of its own; beyond 8,192 tokens it reads through a window, and the peers attend to everything."
     )
     return f"{note} {llama_cpp.MISSING}" if is_alone else note

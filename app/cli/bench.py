@@ -107,17 +107,18 @@ def exact(settings: Settings, as_json: bool) -> None:
 
 @bench.command(epilog=EXAMPLES)
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Visits to each side.")
+@click.option("--sizes", type=Sizes(), default="2k,8k,32k", show_default=True, help="Lengths in tokens.")
 @click.option("--quick", is_flag=True, help="One short length, once, to see it work.")
 @as_json
 @with_settings("threads")
-def speed(settings: Settings, repeats: int, quick: bool, as_json: bool) -> None:
+def speed(settings: Settings, repeats: int, sizes: tuple[int, ...], quick: bool, as_json: bool) -> None:
     """Read, decode, save and restore beside transformers and llama.cpp, with the same weights."""
     from app.bench.speed import run
     from llm.backbone import count_free_cores
 
     with Progress() as progress:
         threads = settings.threads or count_free_cores()
-        found = run(settings.cache_dir, threads, repeats=repeats, quick=quick, on_text=progress.text)
+        found = run(settings.cache_dir, threads, lengths=sizes, repeats=repeats, quick=quick, on_text=progress.text)
     _show(found, as_json)
 
 

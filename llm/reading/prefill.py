@@ -11,7 +11,7 @@ from llm.runtime.policy import ReadingPolicy
 from llm.runtime.reading_kv import ReadingKV
 from llm.runtime.runner import Runner
 
-CHUNK_TOKENS = 512
+CHUNK_TOKENS = 1024  # a commit costs as much as 60 tokens; a kill loses at most this
 _PACE_CHUNKS = 64  # the last chunks, from which the pace is estimated
 
 
@@ -25,7 +25,7 @@ def prefill(
     total, reused = len(token_ids), kv.num_tokens
     pace = Pace(policy)
     while (done := kv.num_tokens) < total and not (cancel and cancel.is_set()):
-        end = min((done // CHUNK_TOKENS + 1) * CHUNK_TOKENS, total)
+        end = min(done + kv.room(CHUNK_TOKENS), total)
         started = time.perf_counter()
         runner.forward(token_ids[done:end], kv)
         pace.add(done, end, time.perf_counter() - started)
@@ -51,7 +51,7 @@ class Pace:
             return 0.0
         ahead = self._policy.mean_shown(done, total)
         seen, cost = np.array(self._chunks).T
-        if len(seen) >= 3 and float(np.ptp(seen)) > CHUNK_TOKENS:
+        if len(seen) >= 3 and float(np.ptp(seen)) > CHUNK_TOKENS / 2:
             slope, constant = np.polyfit(seen, cost, 1)
             per_token = max(float(constant + max(slope, 0.0) * ahead), float(cost.min()) / 2)
         else:
