@@ -38,8 +38,9 @@ _ROUNDS, _ROUND_TOKENS = 4, 32  # of decoding, for each document
 _NOTE = (
     "Essays, manuals and other real text as one document. Rates are of tokens read between two reports of progress. "
     "First token: from asking to the first text of the answer, in a new process whose model is loaded; cold: the files "
-    "of the reading were dropped from the page cache before; warm: not the first question. Decoding: median over the "
-    "stored KV, both documents in turn in one process."
+    "of the reading were dropped from the page cache before; warm: not the first question. Most answers are "
+    "written over a close reading. Over the stored KV: from opening the snapshot to the first token, without a search. "
+    "Decoding: median over the stored KV, both documents in turn in one process."
 )
 
 _Row = dict[str, Any]
@@ -202,6 +203,7 @@ def _asking_rows(asking: Asking, options: Options) -> list[_Row]:
         _row("first token, cold", "s", _median(one.first_token_s[0] for one in asking.cold)),
         _row("first token, new process", "s", _median(one.first_token_s[0] for one in asking.reopened)),
         _row("first token, warm", "s", _median(first for one in asking.reopened for first in one.first_token_s[1:])),
+        _row("first token over the stored KV, new process", "s", round(asking.decoding.first_token_s[1], 3)),
         _row(f"decoding at {options.tokens:,} tokens", "ms/token", long_ms),
         _row(f"decoding at {options.short_tokens:,} tokens", "ms/token", short_ms),
         _row("decoding, long / short", "", round(long_ms / short_ms, 3)),

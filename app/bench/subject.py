@@ -30,8 +30,9 @@ from llm.generation import Generated, generate
 from llm.kv.codec import KVDtype
 from llm.prompt import NEXT_QUESTION, Prompt
 from llm.reading import Readings
-from llm.storage import kv_folder
+from llm.storage import kv_folder, streams_folder
 from llm.stream import TokenStream
+from llm.stream_store import StreamStore
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,15 +138,20 @@ class Subject:
         raise AssertionError("the engine ended without an answer, and nobody stopped it")
 
     def decoder(self, document: Document, question: str) -> Iterator[float]:
-        """Seconds of one token after another, decoded over the KV of a document that was read; it never ends."""
+        """Seconds of one token after another, decoded over the KV of a document that was read; it never ends.
+
+        The first counts from opening what was read.
+        """
         runner, prompt = self._backbone.runner, self._backbone.prompt
+        began = time.perf_counter()
+        streams = StreamStore(streams_folder(self._state_dir), prompt, self._backbone.snapshot_identity())
         readings = Readings(self._backbone, kv_folder(self._state_dir), kv_dtype=self.kv_dtype)
-        kv = readings.session([TokenStream.of([document], prompt)]).turn()
+        kv = readings.session([streams.stream(document)]).turn()
         token = int(runner.forward(prompt.suffix(question), kv).argmax())
         while True:
+            yield time.perf_counter() - began
             began = time.perf_counter()
             token = int(runner.forward([token], kv).argmax())
-            yield time.perf_counter() - began
 
     def _show(self, progress: ReadingProgress) -> None:
         """What was read before is nothing to watch."""

@@ -30,6 +30,7 @@ class Decoding:
     """Seconds a token over the stored KV, for each document."""
 
     token_s: tuple[tuple[float, ...], ...]
+    first_token_s: tuple[float, ...]  # opening included
     peak: Memory
 
 
@@ -70,8 +71,9 @@ def _decode(
     with MemoryWatch() as watch:
         subject = Subject.load(settings, state_dir)
         decoders = [subject.decoder(document, question) for document in documents]
+        first = tuple(next(decoder) for decoder in reversed(decoders))[::-1]  # the last pays for what is done once
         seconds: list[list[float]] = [[] for _ in documents]
         for _ in range(rounds):
             for found, decoder in zip(seconds, decoders, strict=True):
                 found.extend(islice(decoder, tokens))
-    return Decoding(tuple(map(tuple, seconds)), watch.peak)
+    return Decoding(tuple(map(tuple, seconds)), first, watch.peak)
