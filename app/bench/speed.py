@@ -4,7 +4,7 @@ Each visit to a side is a child process of its own, one at a time; repeats are i
 slows down slows all sides; medians are reported, and how often Longleaf's median is better than the best peer's.
 Tokens are drawn at random: no step of any side depends on what they say. Reading includes keeping what was read, on
 disk, since Longleaf always does; the peers' saving is timed apart. Beyond the trained context Longleaf reads through a
-window, and the peers attend to everything.
+window, transformers attends to everything, and llama.cpp takes no more.
 """
 
 import multiprocessing
@@ -17,12 +17,13 @@ from typing import Any
 
 from app.bench.peers import llama_cpp, ours, through_transformers
 from app.bench.report import Report
-from app.bench.timing import Task, Timing
+from app.bench.timing import QUESTION_TOKENS, Task, Timing
 from app.errors import BadRequest
 from llm.answer import ModelName
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
 
-LENGTHS = (2048, 8192)  # tokens
+LENGTHS = (2048, 7168)  # tokens
+_TRAINED = 8192  # llama.cpp takes no more, what is decoded included
 LONG = 32768  # read by each side once: llama.cpp takes minutes
 _QUICK = (512,)
 
@@ -64,7 +65,12 @@ def run(
     for length in _QUICK if quick else lengths:
         task = Task(cache_dir, length, num_decoded=8 if quick else 64, threads=threads)
         times = 1 if quick or length >= LONG else repeats
-        rows += _rows(length, _measured(sides, task, times, on_text))
+        fitting = [
+            side
+            for side in sides
+            if side.visit is not llama_cpp.visit or length + QUESTION_TOKENS + task.num_decoded <= _TRAINED
+        ]
+        rows += _rows(length, _measured(fitting, task, times, on_text), [side.name for side in sides])
     return Report(
         "Speed beside peers",
         ModelName(PACKAGED_NAME, weights[:16]),
@@ -98,7 +104,8 @@ def _values(timings: Iterable[Timing], name: str) -> list[float]:
     return [getattr(timing, name) for timing in timings]
 
 
-def _rows(length: int, found: dict[str, Timing]) -> list[dict[str, Any]]:
+def _rows(length: int, found: dict[str, Timing], names: Sequence[str]) -> list[dict[str, Any]]:
+    """One row a measured thing; a side among `names` that was not visited has no value."""
     own, peers = found["Longleaf"], [timing for name, timing in found.items() if name != "Longleaf"]
     shown: list[tuple[str, Callable[[Timing], float], bool]] = [
         ("reading, tokens/s", lambda timing: length / timing.read_s, True),
@@ -109,10 +116,11 @@ def _rows(length: int, found: dict[str, Timing]) -> list[dict[str, Any]]:
     rows = []
     for name, value, more_is_better in shown:
         best = max(map(value, peers)) if more_is_better else min(map(value, peers))
-        row = {"tokens": length, "measured": name} | {side: value(timing) for side, timing in found.items()}
+        values = {side: value(found[side]) if side in found else None for side in names}
+        row: dict[str, Any] = {"tokens": length, "measured": name} | values
         rows.append(row | {"times the best peer": _ratio(value(own), best, more_is_better)})
     scratch = min(timing.read_s + timing.token_s for timing in peers)
-    unread = {side: timing.read_s + timing.token_s for side, timing in found.items()}
+    unread = {side: found[side].read_s + found[side].token_s if side in found else None for side in names}
     rows.append(
         {"tokens": length, "measured": "first token of a question, Longleaf having read, s"}
         | unread
@@ -128,8 +136,9 @@ def _ratio(own: float, other: float, more_is_better: bool) -> float | None:
 
 def _note(threads: int, repeats: int, is_alone: bool) -> str:
     note = (
-        f"Same weights, {threads} threads, each visit in a process of its own, medians of {repeats} interleaved visits "
-        f"(one at {LONG:,} tokens). Longleaf writes what it reads to disk while it reads, so its saving takes no time "
-        "of its own; beyond 8,192 tokens it reads through a window, and the peers attend to everything."
+        f"Same weights, {threads} threads, each visit in a process of its own, medians of interleaved visits, {repeats} of "
+        f"each (one at {LONG:,} tokens). Longleaf writes what it reads to disk while it reads, so its saving takes no "
+        "time of its own; beyond 8,192 tokens it reads through a window, transformers attends to everything, and "
+        "llama.cpp stops."
     )
     return f"{note} {llama_cpp.MISSING}" if is_alone else note

@@ -107,7 +107,7 @@ def exact(settings: Settings, as_json: bool) -> None:
 
 @bench.command(epilog=EXAMPLES)
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Visits to each side.")
-@click.option("--sizes", type=Sizes(), default="2k,8k,32k", show_default=True, help="Lengths in tokens.")
+@click.option("--sizes", type=Sizes(), default="2k,7k,32k", show_default=True, help="Lengths in tokens.")
 @click.option("--quick", is_flag=True, help="One short length, once, to see it work.")
 @as_json
 @with_settings("threads")

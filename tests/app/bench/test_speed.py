@@ -14,8 +14,11 @@ SLOW = Timing(read_s=10.0, token_s=0.05, save_s=1.0, restored_s=0.4)
 SLOWER = Timing(read_s=20.0, token_s=0.1, save_s=2.0, restored_s=0.2)
 
 
+NAMES = ["Longleaf", "transformers", "llama.cpp f16"]
+
+
 def rows() -> dict[str, dict[str, object]]:
-    found = speed._rows(1000, {"Longleaf": OURS, "transformers": SLOW, "llama.cpp f16": SLOWER})
+    found = speed._rows(1000, {"Longleaf": OURS, "transformers": SLOW, "llama.cpp f16": SLOWER}, NAMES)
     return {str(row["measured"]): row for row in found}
 
 
@@ -35,6 +38,12 @@ def test_a_question_on_what_was_read_is_compared_with_reading_from_scratch() -> 
     question = rows()["first token of a question, Longleaf having read, s"]
     assert (question["Longleaf"], question["transformers"]) == (0.1, 10.05)
     assert question["times the best peer"] == pytest.approx(100.5)
+
+
+def test_a_side_that_cannot_take_so_much_has_no_value() -> None:
+    found = speed._rows(1000, {"Longleaf": OURS, "transformers": SLOW}, NAMES)
+    assert {row["llama.cpp f16"] for row in found} == {None}
+    assert all(list(row) == list(found[0]) for row in found)
 
 
 def test_medians_are_taken_field_by_field() -> None:
