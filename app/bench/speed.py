@@ -136,7 +136,7 @@ def _ratio(own: float, other: float, more_is_better: bool) -> float | None:
 
 def _note(threads: int, repeats: int, is_alone: bool) -> str:
     note = (
-        f"Same weights, {threads} threads, each visit in a process of its own, interleaved, medians of {repeats} visits "
+        f"Same weights, {threads} threads, each visit in a new process, interleaved, medians of {repeats} visits "
         f"(one at {LONG:,} tokens). Longleaf writes what it reads to disk while it reads, so its saving takes no "
         "time of its own; beyond 8,192 tokens it reads through a window, transformers attends to everything, and "
         "llama.cpp stops."
