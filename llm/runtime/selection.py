@@ -79,7 +79,7 @@ def select(
     prior: Sequence[int],
     options: SelectionOptions,
 ) -> Selection:
-    """query (H, S, C) un-rotated, weights (H, S): how much each query counts; not all 0.
+    """query (H, S, C) un-rotated, weights (H, S): how much each query counts.
 
     `keys_of(blocks (n,))` gives their keys (K, n, 64, C). `prior`: blocks that are scored too, best first; the first
     `from_prior` of them are selected whatever their score.
@@ -87,6 +87,8 @@ def select(
     recent = slice(-options.query_tokens, None)
     grouped = query[:, recent].unflatten(0, (index.num_heads, -1)).flatten(1, 2)  # (K, H/K * R, C)
     counts = weights[:, recent].reshape(grouped.shape[:2])  # (K, H/K * R)
+    if not counts.any():  # all that counts stands before the last tokens
+        counts = torch.ones_like(counts)
     blocks = index.candidates(grouped, counts, scaling, allowed, options)
     wanted = torch.tensor([block for block in prior if block in allowed], dtype=torch.int64, device=blocks.device)
     blocks = torch.cat((blocks, wanted)).unique()

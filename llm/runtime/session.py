@@ -175,7 +175,7 @@ class SessionKV(WorkingKV):
         for index, layer in enumerate(fork.layers):
             layer.heads = retrieving.get(index, ())
             layer.prior = prior if layer.heads else prior[:few]
-            layer.asking, layer.voted = asking, None
+            layer.asking, layer.voted, layer._asked = asking, None, ()
         return fork
 
     @property

@@ -76,3 +76,11 @@ def test_heads_without_weight_say_nothing() -> None:
 def test_nothing_allowed_selects_nothing() -> None:
     keys = blocks_of_keys(5, 7)
     assert chosen(keys, torch.zeros(HEADS, 1, WIDTH), SelectionOptions(), allowed=range(2, 2)) == []
+
+
+def test_weights_that_lie_before_the_last_tokens_count_as_none() -> None:
+    keys, query = blocks_of_keys(60, 5), torch.randn(HEADS, 9, WIDTH)
+    weights = torch.zeros(HEADS, 9)
+    weights[:, 0] = 1
+    few = SelectionOptions(selected=5, candidates=60, supers=4, query_tokens=3)
+    assert chosen(keys, query, few, weights=weights) == chosen(keys, query, few)

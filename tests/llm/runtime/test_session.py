@@ -180,3 +180,15 @@ def test_places_and_blocks_agree(tiny: Backbone, tmp_path: Path) -> None:
     key, _ = source.gather(0, [4, 0, 3])
     assert key.shape[1] == 64 + 64 + 20
     assert source.keys(0, torch.tensor([2, 3])).shape[1:3] == (2, BLOCK_TOKENS)
+
+
+def test_a_turn_upon_a_turn_asks_with_its_own_question_alone(tiny: Backbone, tmp_path: Path) -> None:
+    base = session(tiny, [read(tiny, tmp_path, text(64 * 40))], FEW)
+    first = base.turn()
+    tiny.runner.forward(text(10, 8), first)
+    tiny.runner.forward([5], first)  # a decoded token, whose query waits for the next look
+    second = first.turn(asking=range(2, 4))
+    assert first.layers[0]._asked
+    assert not second.layers[0]._asked
+    tiny.runner.forward(text(6, 9), second)
+    assert second.votes()[0].shares.isfinite().all()
