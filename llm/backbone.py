@@ -22,7 +22,6 @@ from transformers import (
 )
 
 from llm.answer import ModelName
-from llm.attention import ATTENTION, register_attention
 from llm.errors import ModelNotFound
 from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
@@ -87,7 +86,6 @@ def load_backbone(
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
-    register_attention()
     register_leafmoe()
     chosen_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     chosen_dtype = _dtype_of(dtype, chosen_device)
@@ -96,8 +94,6 @@ def load_backbone(
     else:
         loaded = _load_checkpoint(str(name), chosen_dtype)
     model, tokenizer, model_name = loaded
-    if model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(ATTENTION)
     model = _placed(model, chosen_device)
     return Backbone(
         model,

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.cache_utils import Cache
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from llm.attention import attend
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerKind, LayerLayout
 from llm.runtime.kinds import layouts_of
@@ -139,7 +139,7 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """What transformers calls. Shapes as in `_Pass.attend`."""
     if working is None:
-        return attend(module, query, key, value, attention_mask, scaling, **kwargs)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     if asked := [name for name in _NOT_COMPUTED if kwargs.get(name) is not None]:
         raise ModelNotFound(
             f"the model's attention needs {', '.join(asked)}, which the runtime lacks; use a model of another family"
