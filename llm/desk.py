@@ -50,13 +50,13 @@ class Desk:
     def streams(self, documents: Sequence[Document]) -> list[TokenStream]:
         """One token stream a leaf, in order; those of the last set are kept."""
         leaves = _leaves(documents)
-        known = self._streams
-        self._streams = {}
+        known, streams = self._streams, dict[_LeafKey, TokenStream]()
         for leaf in leaves:
             key = _leaf_key(leaf)
-            self._streams[key] = known.get(key) or self._stream_store.stream(leaf)
-            self._token_counts[key] = len(self._streams[key])
-        return [self._streams[_leaf_key(leaf)] for leaf in leaves]
+            streams[key] = streams.get(key) or known.get(key) or self._stream_store.stream(leaf)
+            self._token_counts[key] = len(streams[key])
+        self._streams = streams
+        return [streams[_leaf_key(leaf)] for leaf in leaves]
 
     def num_tokens(self, documents: Sequence[Document]) -> int:
         """Tokens of the documents' streams."""
@@ -67,6 +67,10 @@ class Desk:
                 self._token_counts[key] = len(self._stream_store.stream(leaf))
             total += self._token_counts[key]
         return total
+
+    def tokens_read(self, documents: Sequence[Document]) -> int:
+        """Tokens of the documents' streams whose KV is on disk."""
+        return sum(map(self.readings.tokens_read, self.streams(documents)))
 
     def is_exact(self, documents: Sequence[Document]) -> bool:
         """Whether a question can attend to every token of the documents at once, in the trained context."""

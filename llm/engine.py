@@ -38,7 +38,7 @@ class Engine:
         self._desk = Desk(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
         self._busy = threading.Lock()
         self._counting = threading.Lock()
-        self._num_asking = 0  # questions that wait or are being answered
+        self._num_asking = 0  # questions that wait, are prepared for or are being answered
 
     @classmethod
     def load(
@@ -81,8 +81,12 @@ class Engine:
     def prepare(
         self, documents: Sequence[Document], cancel: threading.Event | None = None
     ) -> Iterator[ReadingProgress]:
-        """Does what a question needs: the index, and the KV of what one pass of attention can hold."""
-        yield from self._between_questions(self._desk.prepare(documents, cancel))
+        """Does what a question needs: the index, and the KV of what one pass of attention can hold.
+
+        Its steps go before those of `read`, so that a long reading does not keep a fresh document waiting.
+        """
+        with self._counted():
+            yield from self._steps(self._desk.prepare(documents, cancel))
 
     def is_ready(self, documents: Sequence[Document]) -> bool:
         """Whether a question would find everything that `prepare` makes."""
@@ -91,6 +95,10 @@ class Engine:
     def is_read(self, documents: Sequence[Document]) -> bool:
         """Whether a question would find everything read and indexed."""
         return self._desk.is_read(documents)
+
+    def tokens_read(self, documents: Sequence[Document]) -> int:
+        """Tokens of the documents whose KV is on disk; `coverage` has their number."""
+        return self._desk.tokens_read(documents)
 
     def ask(
         self,
@@ -108,9 +116,8 @@ class Engine:
             yield from Asking(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
 
     def _between_questions(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
-        step: ReadingProgress | None
         while True:
-            while self._num_asking:  # a lock alone is not fair: the reader would take it again at once
+            while self._num_asking:
                 time.sleep(_YIELD_S)
             with self._busy:
                 step = next(steps, None)
@@ -118,13 +125,28 @@ class Engine:
                 return
             yield step
 
+    def _steps(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
+        """One after the other; who waits gets a turn in between."""
+        while True:
+            with self._busy:
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
+            time.sleep(_YIELD_S)  # a lock alone is not fair: the same thread would take it again at once
+
     @contextmanager
     def _asking(self) -> Iterator[None]:
+        with self._counted(), self._busy:
+            yield
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Readings wait while this lasts."""
         with self._counting:
             self._num_asking += 1
         try:
-            with self._busy:
-                yield
+            yield
         finally:
             with self._counting:
                 self._num_asking -= 1
@@ -143,7 +165,7 @@ class Engine:
 
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes KV and index of the documents; bytes removed."""
-        with self._busy:
+        with self._asking():  # a reading of other documents waits for this
             return self._desk.forget(document_ids)
 
     def stored_bytes(self, *document_ids: str) -> int:

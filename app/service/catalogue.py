@@ -34,6 +34,9 @@ WITH RECURSIVE live (id, recipe) AS (
           JOIN live ON members.folder_id = live.id AND members.folder_recipe = live.recipe)
 SELECT id, recipe FROM documents WHERE (id, recipe) NOT IN live"""
 
+EMPTY_CONVERSATIONS = """
+DELETE FROM conversations WHERE id NOT IN (SELECT conversation FROM answers WHERE conversation IS NOT NULL)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -168,15 +171,17 @@ class Catalogue:
     def entries(self, model: str) -> list[Entry]:
         """Every entry, oldest first; `is_read` under the given model."""
         found = self.rows(
-            "SELECT id, name, kind, pages, size_bytes, added_at, problems, tokens, kv_bytes FROM entries "
+            "SELECT id, name, kind, pages, size_bytes, added_at, problems, tokens, kv_bytes, tokens_read, "
+            "(SELECT group_concat(tag, char(10)) FROM tags WHERE entry_id = id) FROM entries "
             "LEFT JOIN readings ON entry_id = id AND readings.recipe = entries.recipe AND model = ? "
             "ORDER BY added_at, id", model,
         )  # fmt: skip
         return [
             Entry(
                 id=row[0], name=row[1], kind=Kind(row[2]), pages=row[3], tokens=row[7], size_bytes=row[4],
-                is_read=row[7] is not None, kv_bytes=row[8] or 0, added_at=row[5],
-                problems=_problems.validate_json(row[6]),
+                is_read=row[7] is not None and row[9] >= row[7], kv_bytes=row[8] or 0, added_at=row[5],
+                problems=_problems.validate_json(row[6]), tokens_read=row[9] or 0,
+                tags=tuple((row[10] or "").split()),
             )
             for row in found
         ]  # fmt: skip
@@ -203,12 +208,21 @@ class Catalogue:
         )  # fmt: skip
         return [row[0] for row in rows]
 
-    def note_reading(self, entry_id: str, model: str, tokens: int, kv_bytes: int) -> None:
+    def note_reading(self, entry_id: str, model: str, tokens: int, tokens_read: int, kv_bytes: int) -> None:
         """Does nothing for an entry that has been deleted meanwhile."""
         with self.transaction() as rows:
             rows.execute(
-                "INSERT OR REPLACE INTO readings SELECT id, recipe, ?, ?, ? FROM entries WHERE id = ?",
-                (model, tokens, kv_bytes, entry_id),
+                "INSERT OR REPLACE INTO readings (entry_id, recipe, model, tokens, tokens_read, kv_bytes) "
+                "SELECT id, recipe, ?, ?, ?, ? FROM entries WHERE id = ?",
+                (model, tokens, tokens_read, kv_bytes, entry_id),
+            )
+
+    def set_tags(self, entry_id: str, tags: Iterable[str]) -> None:
+        """Replaces an entry's tags; they hold no white space. Does nothing for an entry that is gone."""
+        with self.transaction() as rows:
+            rows.execute("DELETE FROM tags WHERE entry_id = ?", (entry_id,))
+            rows.executemany(
+                "INSERT OR IGNORE INTO tags SELECT id, ? FROM entries WHERE id = ?", [(tag, entry_id) for tag in tags]
             )
 
     # Deletion
@@ -227,6 +241,7 @@ class Catalogue:
                 for row in rows.execute("SELECT answer FROM answer_documents WHERE document_id = ?", (document_id,))
             }
             rows.executemany("DELETE FROM answers WHERE number = ?", [(number,) for number in numbers])
+            rows.execute(EMPTY_CONVERSATIONS)
             return replace(gone, answers=len(numbers))
 
     def _remove_unreached(self, rows: sqlite3.Connection) -> Removed:

@@ -1,16 +1,12 @@
-"""The engine of one process, loaded once, when first needed; and the lock that lets one process read at a time.
+"""The engine of one process, loaded once, when first needed.
 
 Importing this file imports no torch.
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock, Timeout
 
 from app.settings import Settings
 
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
 
 OnText = Callable[[str], None]
 LoadEngine = Callable[[Settings, OnText], "Engine"]
-POLL_S = 0.2
 PACKAGED = "packaged"
 
 
@@ -58,24 +53,3 @@ class LazyEngine:
     @property
     def is_loaded(self) -> bool:
         return self._engine is not None
-
-
-@contextmanager
-def reading_lock(settings: Settings, cancel: threading.Event, on_wait: OnText) -> Iterator[bool]:
-    """True inside: this process is the one that reads into this library. False: cancelled while waiting."""
-    # Not bound to a thread: a generator that holds it may be resumed, and closed, on another one.
-    lock = FileLock(settings.data_dir / "reading.lock", thread_local=False, mode=0o600)
-    waits_since = time.monotonic()
-    told = False
-    while not cancel.is_set():
-        try:
-            lock.acquire(timeout=POLL_S)
-            break
-        except Timeout:
-            if not told and time.monotonic() - waits_since > 1:
-                on_wait("Waiting for another reading of this library to finish")
-                told = True
-    try:
-        yield lock.is_locked
-    finally:
-        lock.release()

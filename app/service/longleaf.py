@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from app.errors import BadRequest, NotInLibrary
 from app.service.answers import store_answer, stored_answers
-from app.service.engine import PACKAGED, LazyEngine, LoadEngine, load_engine, reading_lock, state_dir
+from app.service.engine import PACKAGED, LazyEngine, LoadEngine, load_engine, state_dir
 from app.service.library import Library, OnSource
+from app.service.marks import Pacer, ReadingMarks
 from app.service.originals import private_dir
+from app.service.turns import Turns
 from app.service.values import Entry, Receipt
 from app.settings import Settings
 from ingest.document import Document
@@ -42,6 +44,8 @@ class Longleaf:
         private_dir(state_dir(settings))
         self._engine = LazyEngine(settings, load, on_text)
         self._model = settings.model or PACKAGED
+        self._turns = Turns(settings.data_dir, on_text)
+        self._marks = ReadingMarks(self._library.catalogue, self._model)
 
     def engine(self) -> "Engine":
         """Loads the model if it is not there yet. Raises ModelNotFound."""
@@ -97,8 +101,14 @@ class Longleaf:
 
         Ends early when `cancel` is set. Raises NotInLibrary (also when one is deleted meanwhile), ModelNotFound.
         """
-        documents = self._documents(ids)
-        return self._reading(ids, documents, cancel or threading.Event())
+        return self._reading(ids, self._documents(ids), cancel or threading.Event())
+
+    def prepare(self, ids: Sequence[str], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
+        """Does what a question about the documents needs; the reading of a long one is left to `read`.
+
+        Ends early when `cancel` is set. Raises NotInLibrary, ModelNotFound.
+        """
+        return self._preparing(ids, self._documents(ids), cancel or threading.Event())
 
     def ask(
         self,
@@ -139,29 +149,43 @@ class Longleaf:
     def _reading(
         self, ids: Sequence[str], documents: list[Document], cancel: threading.Event
     ) -> Iterator[ReadingProgress]:
-        yield from self._working(ids, self.engine().read(documents, cancel), cancel)
-        self._note_readings(ids, documents)
+        engine = self.engine()
+        yield from self._preparing(ids, documents, cancel)  # a turn of its own: then questions need not wait for this
+        yield from self._working(ids, documents, engine.read(documents, cancel), cancel)
+        if self.settings.kv_disk_gb is not None:
+            self._marks.check_others(engine, ids, self.document)
+
+    def _preparing(
+        self, ids: Sequence[str], documents: list[Document], cancel: threading.Event
+    ) -> Iterator[ReadingProgress]:
+        yield from self._working(ids, documents, self.engine().prepare(documents, cancel), cancel)
 
     def _working(
-        self, ids: Sequence[str], steps: Iterator[ReadingProgress], cancel: threading.Event
+        self, ids: Sequence[str], documents: list[Document], steps: Iterator[ReadingProgress], cancel: threading.Event
     ) -> Iterator[ReadingProgress]:
-        """The steps, while nobody else reads into this library."""
-        with reading_lock(self.settings, cancel, self._on_text) as is_ours:
+        """The steps, while nobody else reads these documents; how far they came is noted in the catalogue."""
+        leaf_ids = {leaf.id for document in documents for leaf in document.leaves()}
+        pacer = Pacer()
+        with self._turns.reading(leaf_ids, cancel) as is_ours:
             if not is_ours:
                 return
-            for progress in steps:
-                self._check_still_there(ids, cancel)
-                yield progress
+            try:
+                for progress in steps:
+                    self._check_still_there(ids, cancel)
+                    yield progress
+                    if len(documents) == 1 and pacer.is_due():
+                        self._marks.note(self.engine(), ids, documents)
+            finally:
+                self._marks.note(self.engine(), ids, documents)
 
     def _asking(
         self, ids: Sequence[str], documents: list[Document], question: str, options: AskOptions, cancel: threading.Event
     ) -> Iterator[Event]:
         engine = self.engine()
         if not engine.is_ready(documents):
-            yield from self._working(ids, engine.prepare(documents, cancel), cancel)
+            yield from self._preparing(ids, documents, cancel)
             if cancel.is_set():
                 return
-            self._note_readings(ids, documents)
         for event in engine.ask(documents, question, options, cancel):
             self._check_still_there(ids, cancel)
             if isinstance(event, Answered):
@@ -173,14 +197,6 @@ class Longleaf:
         if not self._library.catalogue.has(ids):
             cancel.set()
             raise NotInLibrary("a document was deleted while it was being read; ask again without it")
-
-    def _note_readings(self, ids: Sequence[str], documents: list[Document]) -> None:
-        engine = self.engine()
-        for document_id, document in zip(dict.fromkeys(ids), documents, strict=True):
-            if engine.is_read([document]):
-                kv_bytes = engine.stored_bytes(*{leaf.id for leaf in document.leaves()})
-                tokens = engine.coverage([document]).tokens_total
-                self._library.catalogue.note_reading(document_id, self._model, tokens, kv_bytes)
 
     def _entry_to_delete(self, key: str) -> Entry:
         try:
@@ -198,7 +214,7 @@ class Longleaf:
         pending = self._library.catalogue.pending_removals()
         removed_bytes = 0
         if pending:
-            with reading_lock(self.settings, threading.Event(), self._on_text):
+            with self._turns.reading(pending, threading.Event()):
                 if any(state_dir(self.settings).iterdir()):  # else nothing was ever read, and no model is needed
                     removed_bytes = self._forget(pending)
         self._library.catalogue.removed(pending)

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from app.errors import LibraryUnusable
 
-VERSION = 1
+VERSION = 2
 BUSY_TIMEOUT_S = 30.0
 
 TABLES = """
@@ -46,6 +46,26 @@ CREATE INDEX answers_of ON answer_documents (document_id);
 CREATE TABLE removals (document_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
+# What later versions added: version -> its changes. A new catalogue is made as version 1 and goes the same way.
+UPGRADES = {
+    2: """
+-- How much of an entry is read: `tokens_read` of its `tokens`.
+ALTER TABLE readings ADD COLUMN tokens_read INTEGER NOT NULL DEFAULT 0;
+UPDATE readings SET tokens_read = tokens;
+-- Questions that belong together. Without a title of its own it goes by its first question.
+CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT) WITHOUT ROWID;
+ALTER TABLE answers ADD COLUMN conversation TEXT REFERENCES conversations (id) ON DELETE CASCADE;
+CREATE INDEX answers_in ON answers (conversation);
+-- What a person thinks of an answer.
+CREATE TABLE feedback (
+    answer INTEGER PRIMARY KEY REFERENCES answers (number) ON DELETE CASCADE,
+    verdict TEXT NOT NULL, note TEXT NOT NULL, given_at TEXT NOT NULL);
+CREATE TABLE tags (
+    entry_id TEXT NOT NULL REFERENCES entries (id) ON DELETE CASCADE, tag TEXT NOT NULL,
+    PRIMARY KEY (entry_id, tag)) WITHOUT ROWID;
+""",
+}
+
 
 def open_catalogue(path: Path) -> sqlite3.Connection:
     """A connection in autocommit mode, usable from any thread under its owner's lock. Raises LibraryUnusable."""
@@ -73,5 +93,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     if found == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = 1; COMMIT;")
+    for version in range(max(1, found) + 1, VERSION + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {UPGRADES[version]} PRAGMA user_version = {version}; COMMIT;")
     return connection

@@ -14,12 +14,14 @@ class Entry:
     name: str
     kind: Kind
     pages: int
-    tokens: int | None  # None until it was read
+    tokens: int | None  # None until they were counted, which the first step of reading does
     size_bytes: int
-    is_read: bool  # under the model in use
+    is_read: bool  # whole, under the model in use
     kv_bytes: int
     added_at: str  # ISO 8601, UTC
     problems: tuple[Problem, ...] = ()
+    tokens_read: int = 0
+    tags: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "problems": [asdict(problem) for problem in self.problems]}

@@ -127,10 +127,11 @@ class Readings:
         return self._store.bytes_of(document_ids)
 
     def _snapshot(self, stream: TokenStream) -> Snapshot:
-        if stream not in self._snapshots:
+        known = self._snapshots.get(stream)
+        if known is None or not known.is_complete:  # the same tokens may have been read on as another stream
             token_ids = self._backbone.prompt.prefix + stream.token_ids
-            self._snapshots[stream] = self._store.open(token_ids, stream.document_ids)
-        return self._snapshots[stream]
+            known = self._snapshots[stream] = self._store.open(token_ids, stream.document_ids)
+        return known
 
     def _reading_kv(self, snapshot: Snapshot) -> ReadingKV:
         """From where the snapshot stops; a damaged one is thrown away and read anew."""

@@ -71,6 +71,10 @@ class FakeEngine:
     def is_read(self, documents: Sequence[Document]) -> bool:
         return all(self._file(leaf.id).exists() for leaf in self._leaves(documents))
 
+    def tokens_read(self, documents: Sequence[Document]) -> int:
+        read = [leaf for leaf in self._leaves(documents) if self._file(leaf.id).exists()]
+        return sum(self.count_tokens(page.text) for leaf in read for page in leaf.pages)
+
     def ask(
         self,
         documents: Sequence[Document],

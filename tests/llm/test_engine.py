@@ -136,6 +136,34 @@ def test_a_question_is_answered_while_another_document_is_being_read(engine: Eng
     assert engine.is_read([LONG])
 
 
+def test_a_fresh_document_is_prepared_between_the_steps_of_a_long_reading(engine: Engine) -> None:
+    reading = engine.read([LONG])
+    while next(reading).stage != "read":
+        pass
+    preparing = engine.prepare([document(LEASE)])
+    next(preparing)
+    waiting = threading.Thread(target=next, args=[reading])
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    list(preparing)
+    assert engine.is_ready([document(LEASE)])
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert 0 < engine.tokens_read([LONG]) < engine.coverage([LONG]).tokens_total
+
+
+def test_a_document_asked_about_while_it_is_read_is_seen_whole_afterwards(engine: Engine) -> None:
+    reading = engine.read([LONG])
+    while next(reading).stage != "read":
+        pass
+    ask(engine, [document(LEASE)])  # the desk lays out other streams
+    assert ask(engine, [LONG]).coverage.tokens_read < ask(engine, [LONG]).coverage.tokens_total
+    list(reading)
+    assert engine.is_read([LONG])
+    assert engine.tokens_read([LONG]) == engine.coverage([LONG]).tokens_total
+
+
 def test_no_position_leaves_the_trained_context(
     engine: Engine, tiny: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from app.errors import NotInLibrary
 from app.service import Longleaf
-from app.service.engine import reading_lock
+from app.service.turns import Turns
 from app.settings import Settings
 from llm.answer import Answer, Answered, ReadingProgress, TextDelta
 from llm.errors import BadQuestion
@@ -101,17 +102,63 @@ def test_a_document_deleted_while_it_is_read_leaves_nothing(
     other.close()
 
 
-def test_one_reading_at_a_time_in_a_library(longleaf: Longleaf, settings: Settings) -> None:
-    waiting, told = threading.Event(), []
+def test_one_process_reads_at_a_time_and_one_caller_a_document(settings: Settings, longleaf: Longleaf) -> None:
+    told: list[str] = []
+    stop = threading.Event()
+    never = threading.Event()
 
     def stop_waiting(line: str) -> None:
         told.append(line)
-        waiting.set()
+        stop.set()
 
-    with reading_lock(settings, threading.Event(), told.append) as first:
+    ours, theirs = Turns(settings.data_dir, stop_waiting), Turns(settings.data_dir, stop_waiting)
+    with ours.reading({"a", "b"}, never) as first, ours.reading({"c"}, never) as beside:
         assert first
-        with reading_lock(settings, waiting, stop_waiting) as second:
-            assert not second
-    assert told == ["Waiting for another reading of this library to finish"]
-    with reading_lock(settings, threading.Event(), told.append) as third:
+        assert beside
+        with ours.reading({"b", "d"}, stop) as same:
+            assert not same
+        stop.clear()
+        with theirs.reading({"e"}, stop) as other_process:
+            assert not other_process
+    assert told == ["Waiting for another reading of this library to finish"] * 2
+    with theirs.reading({"e"}, never) as third:
         assert third
+
+
+def test_a_fresh_document_is_asked_and_another_deleted_while_a_long_one_is_read(
+    longleaf: Longleaf, texts: SimpleNamespace, engine: Any
+) -> None:
+    long, fresh = longleaf.add(texts.lease), longleaf.add(texts.notes)
+    list(longleaf.prepare([long.id]))
+    reading = longleaf.read([long.id])
+    next(reading)
+    assert answer_to(longleaf, [fresh.id], "Which password?").found
+    assert longleaf.delete(fresh.id).originals == 1
+    list(reading)
+    assert longleaf.entry(long.id).is_read
+
+
+def test_a_reading_that_was_stopped_says_how_far_it_came(
+    longleaf: Longleaf, texts: SimpleNamespace, engine: Any
+) -> None:
+    entry = longleaf.add(texts.project)
+    cancel = threading.Event()
+    engine.during_reading = cancel.set
+    list(longleaf.read([entry.id], cancel))
+    stopped = longleaf.entry(entry.id)
+    assert not stopped.is_read
+    assert stopped.tokens is not None
+    assert 0 < stopped.tokens_read < stopped.tokens
+
+
+def test_a_reading_that_made_way_for_another_is_not_called_read_any_more(
+    open_longleaf: Callable[..., Longleaf], settings: Settings, texts: SimpleNamespace, engine: Any
+) -> None:
+    longleaf = open_longleaf(replace(settings, kv_disk_gb=0.001))
+    lease, notes = longleaf.add(texts.lease), longleaf.add(texts.notes)
+    list(longleaf.read([lease.id]))
+    assert longleaf.entry(lease.id).is_read
+    engine.during_reading = lambda: engine.forget([lease.id])
+    list(longleaf.read([notes.id]))
+    assert (longleaf.entry(lease.id).is_read, longleaf.entry(lease.id).kv_bytes) == (False, 0)
+    longleaf.close()
