@@ -14,6 +14,7 @@ import click
 from app.cli.ask import ask
 from app.cli.bench import bench
 from app.cli.library import library
+from app.cli.plan import plan
 from app.cli.read import read
 from app.cli.serve import prepare, serve
 from app.errors import sentence_of
@@ -95,5 +96,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, library, serve, prepare, bench):
+for verb in (ask, read, library, plan, serve, prepare, bench):
     cli.add_command(verb)

@@ -64,8 +64,9 @@ def _layout_of(text: Any, kind: LayerKind, index: int) -> LayerLayout:
             raise _refusal(text, f"layer {index} is {kind} and has no positions")
         kind = LayerKind.UNROTATED
     reach = {LayerKind.CHUNKED: "attention_chunk_size", LayerKind.SLIDING: "sliding_window"}.get(kind)
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    own = text.per_layer_config[index]  # differs from the config where layers do (Gemma 4)
+    heads = getattr(own, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(own, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return LayerLayout(kind, heads, width, heads, width, getattr(text, reach) if reach else None)
 
 
@@ -73,9 +74,11 @@ def _refuse_unknown(text: Any) -> None:
     """What a config says of an attention that the runtime does not compute."""
     if not hasattr(text, "num_attention_heads"):
         raise _refusal(text, "no attention heads")
-    for name in ("attn_logit_softcapping", "kv_sharing_modes", "index_topk"):
+    for name in ("attn_logit_softcapping", "index_topk"):
         if getattr(text, name, None):
             raise _refusal(text, name)
+    if any(getattr(text, "kv_sharing_modes", None) or ()):
+        raise _refusal(text, "layers that share keys and values")
 
 
 def _refusal(text: Any, what: str) -> ModelNotFound:

@@ -1,0 +1,79 @@
+"""The plan of one model: everything that `python app.py plan` says, and what the page's fit meter shows."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llm.kv.codec import KVDtype
+from llm.plan.kept import kept_states
+from llm.plan.known import config_of, known_model
+from llm.plan.machines import Fit, Load, fits
+from llm.plan.weights import WeightsDtype, parameters_of
+
+MILLION_TOKENS = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Bytes of one model over one stream of `context` tokens."""
+
+    model: str
+    context: int
+    weights_bytes: int
+    active_weights_bytes: int  # that one text token goes through
+    kv_bytes: int  # what is kept: of chunked and sliding layers their reach, of latent ones the latents
+    kv_bytes_uniform: int  # what a plain cache would keep
+    kv_values_per_token: int  # numbers that a token leaves, in all layers
+    index_bytes: int  # what selection scores; lies in memory
+    fits: tuple[Fit, ...]
+    parameters: int
+    active_parameters: int
+    trained_tokens: int | None
+    working_bytes: int  # what one pass sees at once, decoded
+    note: str | None = None  # on the bundled config
+    refusal: str | None = None  # why Longleaf's own runtime does not read this model
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `plan --json` (DESIGN §7)."""
+        keys = (
+            "model", "context", "weights_bytes", "active_weights_bytes", "kv_bytes", "kv_bytes_uniform",
+            "kv_values_per_token", "index_bytes",
+        )  # fmt: skip
+        return {**{key: getattr(self, key) for key in keys}, "fits": [asdict(fit) for fit in self.fits]}
+
+
+def plan_of(
+    model: str,
+    *,
+    context: int = MILLION_TOKENS,
+    kv_dtype: KVDtype = KVDtype.BFLOAT16,
+    weights_dtype: WeightsDtype = WeightsDtype.BFLOAT16,
+) -> Plan:
+    """The plan of a bundled model, a checkpoint folder or a hub name. Raises ModelNotFound."""
+    config, known = config_of(model), known_model(model)
+    parameters, states = parameters_of(config), kept_states(config)
+    text = config.get_text_config(decoder=True)
+    load = Load(
+        weights=weights_dtype.num_bytes(parameters.total),
+        experts=weights_dtype.num_bytes(parameters.experts),
+        index=states.index_bytes(context),
+        kv=states.kv_bytes(context, kv_dtype),
+        working=states.working_bytes(),
+        is_served=states.refusal is not None,
+    )
+    return Plan(
+        model=known.name if known else model,
+        context=context,
+        weights_bytes=load.weights,
+        active_weights_bytes=weights_dtype.num_bytes(parameters.active),
+        kv_bytes=load.kv,
+        kv_bytes_uniform=states.kv_bytes_uniform(context, kv_dtype),
+        kv_values_per_token=states.values_per_token,
+        index_bytes=load.index,
+        fits=tuple(fits(load)),
+        parameters=parameters.total,
+        active_parameters=parameters.active,
+        trained_tokens=getattr(text, "max_position_embeddings", None),
+        working_bytes=load.working,
+        note=known.note if known else None,
+        refusal=states.refusal,
+    )

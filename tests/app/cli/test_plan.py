@@ -1,0 +1,52 @@
+"""`plan`: the object of the contract, and what a person reads."""
+
+import json
+
+import pytest
+
+from app.cli import cli
+
+KEYS = [
+    "model", "context", "weights_bytes", "active_weights_bytes", "kv_bytes", "kv_bytes_uniform", "kv_values_per_token",
+    "index_bytes", "fits",
+]  # fmt: skip
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as end:
+        cli(["plan", *args])
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+def test_json_is_the_object_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "llama-4-scout", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert list(found) == KEYS
+    assert (found["model"], found["context"], found["kv_values_per_token"]) == ("llama-4-scout", 1_048_576, 98_304)
+    assert found["fits"]
+    assert all(list(fit) == ["machine", "how"] for fit in found["fits"])
+
+
+def test_lengths_and_formats_are_options(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ("smollm2-135m", "--context", "8k", "--kv-dtype", "float32", "--weights-dtype", "float32", "--json")
+    found = json.loads(run(capsys, *args)[1])
+    assert found["kv_bytes"] == 11_520 * 8192 * 4
+    assert found["weights_bytes"] == 4 * 134_515_008
+
+
+def test_a_person_reads_what_is_kept_and_where_it_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "llama-4-scout", "--weights-dtype", "int4")
+    assert "KV             52.7 GB  98,304 values a token in bfloat16; a plain cache would keep 206 GB" in out
+    assert "server with 512 GB and an 80 GB GPU: weights and index on the GPU, KV in host memory" in out
+
+
+def test_a_model_that_is_not_read_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Longleaf does not read it itself: model type 'deepseek_v32'" in run(capsys, "deepseek-v3.2")[1]
+
+
+def test_an_unknown_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "nothing-like-it")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no config could be read for 'nothing-like-it'" in err
