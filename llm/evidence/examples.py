@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 
 from ingest.document import Document, Kind, Page
+from llm.evidence.cutting import CutLeaf
 from llm.evidence.embedding import Embedder
-from llm.evidence.index import EvidenceIndex, piece_texts
+from llm.evidence.index import EvidenceIndex
 from llm.training.sources import kind_of, part_of
 
 SPLITS = ("train", "train", "train", "dev", "test")
@@ -89,11 +90,15 @@ def examples(
 
 def embed_all(documents: Sequence[Document], embedder: Embedder) -> dict[str, EvidenceIndex]:
     """The indexes of documents, in memory, by id."""
-    texts = [piece_texts(document) for document in documents]
+    leaves = [CutLeaf.of(document) for document in documents]
+    texts = [leaf.piece_texts(document) for leaf, document in zip(leaves, documents, strict=True)]
     vectors = embedder.embed([text for group in texts for text in group])
     assert vectors is not None, "nothing cancels this"
     made = torch.split(vectors.half(), [len(group) for group in texts])
-    return {document.id: EvidenceIndex.of(document, rows) for document, rows in zip(documents, made, strict=True)}
+    return {
+        document.id: EvidenceIndex(document, leaf, rows)
+        for document, leaf, rows in zip(documents, leaves, made, strict=True)
+    }
 
 
 def _neighbours(contexts: Sequence[Context], place: int, size: int) -> list[Document]:

@@ -7,30 +7,25 @@ softmax over the candidates of 600 SQuADShifts questions and measured on 600 oth
 `python -m tests.bench.evidence_quality`).
 """
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import bm25s  # type: ignore[import-untyped]
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ingest.document import Document
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceIndex
 from llm.evidence.lexical import question_terms, terms
 from llm.evidence.passages import Passage, flowing
+from llm.evidence.words import Scores, WordSearch
 
 _CANDIDATES = 60
-_K1, _B = 1.2, 0.75  # BM25; flat around here: recall@5 within 0.006 for k1 0.6-2.0 and b 0.5-0.9
 _WEIGHT_LEXICAL, _WEIGHT_COVERED, _WEIGHT_PAIRS = 0.4, 0.37, 0.23  # beside 1.0 for the cosine
 _WEIGHT_DEFINES = 0.8  # where the passage defines a name asked about: recall@1 over 697 passages 0.44 -> 0.99
 _ASKS_WHERE_DEFINED = re.compile(r"\b(?:defin|declar|implement)\w*\b", re.IGNORECASE)
-
-Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +72,24 @@ class _Question:
 
 
 class Searcher:
-    """Several indexes searched as one. Making one costs 2 s for a million tokens: keep it while the set is the same."""
+    """Several indexes searched as one."""
 
     def __init__(self, indexes: Sequence[EvidenceIndex], embedder: Embedder) -> None:
         self._embedder = embedder
-        self._indexes = [index for index in indexes if index.passages]
-        self._places = [(index, at) for index in self._indexes for at in range(len(index.passages))]
+        self._indexes = [index for index in indexes if len(index.cut)]
+        self._places = [(index, at) for index in self._indexes for at in range(len(index.cut))]
+        self._words = WordSearch([index.cut.words for index in self._indexes])
         self._definitions: dict[str, list[int]] = {}
         for place, (index, at) in enumerate(self._places):
-            for name in index.passages[at].defines:
+            for name in index.cut.defines[at]:
                 self._definitions.setdefault(name, []).append(place)
-        self._bm25 = bm25s.BM25(k1=_K1, b=_B)
-        if self._indexes:
-            words = [terms(_passage_text(index, at)) or [""] for index, at in self._places]
-            self._bm25.index(words, show_progress=False)
 
     def rank(self, question: str, top_k: int) -> list[Ranked]:
         """At most `top_k` passages, best first; none only where the documents have no text."""
         if not self._places:
             return []
         asked = self._asked(question)
-        lexical = self._lexical(asked)
+        lexical = self._words.scores(asked.weights)
         cosines = [(index.vectors @ asked.vector).float().numpy() for index in self._indexes]  # each (N,)
         best_cosines = np.concatenate([_best_of_passage(*pair) for pair in zip(self._indexes, cosines, strict=True)])
         relative = lexical / max(float(lexical.max()), 1e-6)
@@ -125,42 +117,23 @@ class Searcher:
         assert vectors is not None, "embedding one question is not cancelled"
         words = question_terms(question)
         pairs = frozenset(pairwise(terms(question)))
-        return _Question(vectors[0].half(), {word: self._idf(word) for word in words}, pairs, len(self._places))
-
-    def _idf(self, term: str) -> float:
-        """As in Lucene's BM25; a term that no passage has counts most."""
-        column = self._bm25.vocab_dict.get(term)
-        starts = self._bm25.scores["indptr"]
-        found_in = 0 if column is None else int(starts[column + 1] - starts[column])
-        return math.log(1 + (len(self._places) - found_in + 0.5) / (found_in + 0.5))
-
-    def _lexical(self, asked: _Question) -> Scores:
-        known = [term for term in asked.weights if term in self._bm25.vocab_dict]
-        if not known:
-            return np.zeros(len(self._places), dtype=np.float32)
-        scores: Scores = self._bm25.get_scores(known)
-        return scores
-
-
-def _passage_text(index: EvidenceIndex, at: int) -> str:
-    passage = index.passages[at]
-    return passage.search_text(index.document.pages[passage.page_index])
+        return _Question(vectors[0].half(), {word: self._words.idf(word) for word in words}, pairs, len(self._places))
 
 
 def _best_of_passage(index: EvidenceIndex, cosines: Scores) -> Scores:
-    best: Scores = np.maximum.reduceat(cosines, [pieces.start for pieces in index.pieces_of])
+    best: Scores = np.maximum.reduceat(cosines, index.cut.piece_starts)
     return best
 
 
 def _ranked(index: EvidenceIndex, at: int, asked: _Question, rough: float, lexical: float, cosines: Scores) -> Ranked:
-    passage = index.passages[at]
+    passage = index.cut.passage(at)
     page = index.document.pages[passage.page_index]
     pieces, pairs = [], 0
-    for number in index.pieces_of[at]:
-        piece = index.pieces[number]
-        words = terms(flowing(page.text[piece.start : piece.end]))
+    for number in index.cut.pieces_of(at):
+        start, end = index.cut.pieces[number].tolist()
+        words = terms(flowing(page.text[start:end]))
         pairs = max(pairs, len(asked.pairs.intersection(pairwise(words))))
-        pieces.append(ScoredPiece(piece.start, piece.end, float(cosines[number]), asked.share(set(words))))
+        pieces.append(ScoredPiece(start, end, float(cosines[number]), asked.share(set(words))))
     covered = max(piece.covered for piece in pieces)
     pair_share = pairs / len(asked.pairs) if asked.pairs else 0.0
     return Ranked(
@@ -170,7 +143,7 @@ def _ranked(index: EvidenceIndex, at: int, asked: _Question, rough: float, lexic
         lexical=lexical,
         cosine=max(piece.cosine for piece in pieces),
         covered=covered,
-        covered_by_passage=asked.share(set(terms(_passage_text(index, at)))),
+        covered_by_passage=asked.share(set(terms(passage.search_text(page)))),
         pairs=pair_share,
         pieces=tuple(pieces),
         term_weights=asked.weights,

@@ -19,7 +19,7 @@ from llm.evidence.calibration import shipped
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, embed_all, read_contexts
 from llm.evidence.fit import report
-from llm.evidence.index import EvidenceIndex, piece_texts
+from llm.evidence.index import EvidenceIndex
 from llm.evidence.locating import find, normal_answer
 from llm.evidence.observing import observe
 from llm.evidence.quoting import quotes
@@ -68,8 +68,8 @@ def _embed(contexts: Sequence[Context], embedder: Embedder) -> tuple[dict[str, E
     started = time.process_time()
     indexes = embed_all([context.document for context in contexts], embedder)
     seconds = time.process_time() - started
-    pieces = sum(len(index.pieces) for index in indexes.values())
-    chars = sum(len(text) for context in contexts for text in piece_texts(context.document))
+    pieces = sum(len(index.cut.pieces) for index in indexes.values())
+    chars = sum(len(text) for index in indexes.values() for text in index.cut.piece_texts(index.document))
     return indexes, {
         "pieces": pieces,
         "pieces_per_cpu_s": round(pieces / seconds, 1),

@@ -11,12 +11,18 @@ from safetensors.torch import load_file, save_file
 from ingest.document import Document, Kind, Page
 from llm.errors import SnapshotRefused
 from llm.evidence import index as index_module
-from llm.evidence.index import EvidenceStore, piece_texts
+from llm.evidence.cutting import CutLeaf
+from llm.evidence.index import EvidenceStore
 
 PAGE = Page(
     1, " ".join(f"This is sentence number {number}, and it is long enough to stand alone." for number in range(700))
 )
 DOCUMENT = Document("a" * 64, "long.txt", Kind.TEXT, pages=(PAGE,))
+TEXTS = CutLeaf.of(DOCUMENT).piece_texts(DOCUMENT)
+
+
+def evidence_file(folder: Path) -> Path:
+    return folder / f"{DOCUMENT.id}.evidence.safetensors"
 
 
 def test_a_built_index_loads_and_is_not_built_again(tmp_path: Path, words) -> None:
@@ -26,10 +32,10 @@ def test_a_built_index_loads_and_is_not_built_again(tmp_path: Path, words) -> No
     assert store.build(DOCUMENT, lambda done, total: seen.append((done, total)))
     assert store.is_built(DOCUMENT)
     assert seen[-1] == (700, 700)
-    assert words.texts == piece_texts(DOCUMENT)
+    assert words.texts == TEXTS
     index = EvidenceStore(tmp_path, words).load(DOCUMENT)
-    torch.testing.assert_close(index.vectors[5].float(), words.embed([piece_texts(DOCUMENT)[5]])[0], atol=1e-3, rtol=0)
-    assert [at for pieces in index.pieces_of for at in pieces] == list(range(700))
+    torch.testing.assert_close(index.vectors[5].float(), words.embed([TEXTS[5]])[0], atol=1e-3, rtol=0)
+    assert [at for passage in range(len(index.cut)) for at in index.cut.pieces_of(passage)] == list(range(700))
     embedded = len(words.texts)
     assert store.build(DOCUMENT)
     assert len(words.texts) == embedded
@@ -44,7 +50,7 @@ def test_a_stopped_build_goes_on_where_it_stopped(tmp_path: Path, words) -> None
         store.load(DOCUMENT)
     words.stop_after = None
     assert store.build(DOCUMENT)
-    assert words.texts == piece_texts(DOCUMENT)
+    assert words.texts == TEXTS
 
 
 def test_a_kill_loses_what_was_not_committed_and_no_more(
@@ -62,7 +68,7 @@ def test_a_kill_loses_what_was_not_committed_and_no_more(
     (tmp_path / f"{DOCUMENT.id}.evidence.writing").write_bytes(b"half a file")
     words.texts.clear()
     assert store.build(DOCUMENT)
-    assert words.texts == piece_texts(DOCUMENT)[512:]
+    assert words.texts == TEXTS[512:]
 
 
 def test_cancelled_before_it_began(tmp_path: Path, words) -> None:
@@ -93,7 +99,7 @@ def test_damaged_or_missing_files_are_refused(tmp_path: Path, words) -> None:
     with pytest.raises(SnapshotRefused, match=r"index of long.txt cannot be read"):
         store.load(DOCUMENT)
     store.build(DOCUMENT)
-    path = next(tmp_path.iterdir())
+    path = evidence_file(tmp_path)
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(SnapshotRefused, match=r"cannot be read .*read it again"):
         store.load(DOCUMENT)
@@ -106,7 +112,8 @@ def test_forget_removes_every_trace_and_counts_it(tmp_path: Path, words) -> None
     store = EvidenceStore(tmp_path, words)
     store.build(DOCUMENT)
     size = store.bytes_of([DOCUMENT.id])
-    assert size == next(tmp_path.iterdir()).stat().st_size > 700 * 384 * 2
+    assert size == sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert evidence_file(tmp_path).stat().st_size > 700 * 384 * 2
     assert store.bytes_of(["b" * 64]) == 0
     assert store.forget([DOCUMENT.id, "b" * 64]) == size
     assert list(tmp_path.iterdir()) == []
@@ -117,9 +124,9 @@ def test_a_document_without_text_has_an_empty_index(tmp_path: Path, words) -> No
     empty = replace(DOCUMENT, pages=(Page(1, ""),))
     assert store.build(empty)
     assert store.is_built(empty)
-    assert store.load(empty).passages == ()
+    assert len(store.load(empty).cut) == 0
 
 
 def test_vectors_are_half_precision_on_disk(tmp_path: Path, words) -> None:
     EvidenceStore(tmp_path, words).build(DOCUMENT)
-    assert load_file(next(tmp_path.iterdir()))["vectors"].dtype is torch.float16
+    assert load_file(evidence_file(tmp_path))["vectors"].dtype is torch.float16
