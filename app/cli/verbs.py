@@ -1,7 +1,7 @@
 """The group of all verbs: with no verb the page is served, and every error becomes one line and an exit code.
 
-Exit codes: 0 done (an answer that says "not found" too), 2 something a person can mend, 130 stopped with Ctrl-C,
-141 whoever read the output went away. A fault of Longleaf's own keeps its traceback.
+Exit codes: 0 done (an answer that says "not found" too), 1 some rows of a batch failed, 2 something a person can mend,
+130 stopped with Ctrl-C, 141 whoever read the output went away. A fault of Longleaf's own keeps its traceback.
 """
 
 import os
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from app.cli.ask import ask
+from app.cli.batch import batch
 from app.cli.bench import bench
 from app.cli.library import library
 from app.cli.plan import plan
@@ -96,5 +97,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, library, plan, serve, prepare, bench):
+for verb in (ask, read, batch, library, plan, serve, prepare, bench):
     cli.add_command(verb)

@@ -24,6 +24,7 @@ from ingest.reader import OnProgress
 
 MAX_DEPTH = 100  # folders below the root
 MAX_NAMED = 20  # problems for one reason, before they are told by folder
+_UNREADABLE = ("left out: unknown format", "left out: damaged", "left out: unreadable", "left out: too large")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Survey:
     files: tuple[Listed, ...]
     empty: tuple[str, ...]  # names of files without content: there is nothing to read in them
     problems: tuple[Problem, ...]
+    unreadable: tuple[tuple[str, str], ...]  # (name, why) of each file that was left out because it cannot be read
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode("ascii")
@@ -50,7 +52,9 @@ class Survey:
     def from_json(cls, data: bytes) -> "Survey":
         raw = json.loads(data)
         problems = (Problem(**{**each, "severity": Severity(each["severity"])}) for each in raw["problems"])
-        return cls(tuple(Listed(**each) for each in raw["files"]), tuple(raw["empty"]), tuple(problems))
+        files = tuple(Listed(**each) for each in raw["files"])
+        unreadable = tuple((name, why) for name, why in raw["unreadable"])
+        return cls(files, tuple(raw["empty"]), tuple(problems), unreadable)
 
 
 def survey_folder(root: Path, limits: Limits, on_progress: OnProgress) -> bytes:
@@ -159,7 +163,8 @@ class _Walk:
 
     def result(self) -> Survey:
         problems = (problem for what, group in self.left_out.items() for problem in _told(what, group))
-        return Survey(tuple(self.files), tuple(self.empty), tuple(problems))
+        unreadable = [(shown(each.path), each.why) for what in _UNREADABLE for each in self.left_out.get(what, ())]
+        return Survey(tuple(self.files), tuple(self.empty), tuple(problems), tuple(unreadable))
 
 
 def _told(what: str, left_out: list[_LeftOut]) -> Iterator[Problem]:

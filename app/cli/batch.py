@@ -1,0 +1,167 @@
+"""`batch`: many questions of many documents, one row each, in a file that a second run completes."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.batch_progress import BatchProgress
+from app.cli.options import READING, not_blank, source_options, with_settings
+from app.cli.session import problem_line, session
+from app.errors import BadRequest
+from app.service import Longleaf
+from app.settings import Settings
+from ingest.options import PageRange, ReadOptions
+from llm.answer import AskOptions
+
+if TYPE_CHECKING:
+    from app.batch import Batch, Counts, Question
+
+EXAMPLES = """\b
+Examples:
+  python app.py batch contracts/ -q "Which law governs it?" --out law.jsonl --csv law.csv
+  python app.py batch contracts/ --questions questions.jsonl --out rows.jsonl     run it again to go on
+  python app.py batch "inbox/**/*.pdf" --question "Who signs?" --out rows.jsonl
+  find . -name "*.pdf" | python app.py batch - --questions questions.txt --out rows.jsonl
+  python app.py batch @list.txt --questions questions.txt --out rows.jsonl --retry-failed
+"""
+_DEFAULTS = AskOptions()
+SOME_FAILED, ALL_FAILED = 1, 2
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Which files are made of the rows."""
+
+    out: Path
+    csv: Path | None
+    xlsx: Path | None
+
+
+@click.command(epilog=EXAMPLES)
+@source_options
+@click.option(
+    "--questions", "questions_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help='One question a line, or one JSON object a line: {"id", "question", "source": glob (optional)}.',
+)  # fmt: skip
+@click.option(
+    "-q", "--question", "questions", multiple=True, callback=not_blank, metavar="TEXT",
+    help="Asked of every document; may be given several times.",
+)  # fmt: skip
+@click.option("--out", required=True, type=_FILE, metavar="FILE.jsonl", help="The rows, one JSON object a line.")
+@click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="The rows as a table, too, at the end.")
+@click.option("--xlsx", "xlsx_file", type=_FILE, metavar="FILE", help="The same for Excel.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Files parsed at the same time, ahead of answering.",
+)  # fmt: skip
+@click.option(
+    "--timeout-s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="For parsing one file, and for reading and answering one row. Default: half an hour to parse, no limit else.",
+)  # fmt: skip
+@click.option("--whole", is_flag=True, help="Read documents beyond the model's context whole before asking; slow.")
+@click.option("--retry-failed", is_flag=True, help="Make the rows again that failed in an earlier run.")
+@click.option("--quiet", is_flag=True, help="Say nothing but what failed, and the last line.")
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), default=_DEFAULTS.max_new_tokens, show_default=True,
+    help="Length limit of an answer.",
+)  # fmt: skip
+@with_settings("data_dir", *READING)
+def batch(
+    settings: Settings,
+    sources: tuple[str, ...],
+    pages: PageRange | None,
+    password: str | None,
+    questions_file: Path | None,
+    questions: tuple[str, ...],
+    out: Path,
+    csv_file: Path | None,
+    xlsx_file: Path | None,
+    workers: int,
+    timeout_s: float | None,
+    whole: bool,
+    retry_failed: bool,
+    quiet: bool,
+    max_new_tokens: int,
+) -> None:
+    """Ask the same questions of many documents, and write one row for each document and question.
+
+    A SOURCE is a file, a folder (each of its files is a document), a quoted glob, a document of the library, - for a
+    list of paths on standard input, or @FILE for one in a file. A row is the object of `ask --json` with "id",
+    "source", "document", "question_id", "status" (ok, partial, failed) and "error". Rows are synced to the disk one by
+    one; run the same command again after a stop or a kill, with more questions or changed files, and only what is
+    missing is done. Failed rows are listed beside the rows, in FILE.failures.csv.
+
+    Exit code 0: no row failed; 1: some failed; 2: nothing could be done.
+    """
+    from app.batch import Batch, BatchOptions, RowJournal, find_sources
+
+    asked = _asked(questions_file, questions)
+    read = ReadOptions(password=password, pages=pages)
+    tables = _Tables(out, csv_file, xlsx_file)
+    _check_folders(tables)
+    options = BatchOptions(AskOptions(max_new_tokens=max_new_tokens), read, whole, timeout_s, workers)
+    with session(settings) as (longleaf, progress), RowJournal(out, settings.data_dir) as journal:
+        found = find_sources(
+            sources, stdin=sys.stdin, find_entry=longleaf.entry, limits=read.limits,
+            on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
+        )  # fmt: skip
+        made = Batch(longleaf, found, asked, journal, options)
+        made.drop_stale(retry_failed=retry_failed)
+        try:
+            _run(longleaf, made, quiet)
+        finally:
+            _write_tables(made, tables)
+    click.echo(_last_line(made.counts(), out))
+    click.get_current_context().exit(_exit_code(made.counts()))
+
+
+def _asked(file: Path | None, texts: tuple[str, ...]) -> "list[Question]":
+    """Raises BadRequest."""
+    from app.batch.questions import Question, load_questions, unique
+
+    asked = load_questions(file) if file is not None else []
+    asked = unique([*asked, *(Question.of(text.strip()) for text in texts)], "the command line")
+    if not asked:
+        raise BadRequest("no question was given; add --question TEXT or --questions FILE")
+    return asked
+
+
+def _check_folders(tables: _Tables) -> None:
+    """Raises BadRequest before hours of work end in nothing."""
+    for path in (tables.out, tables.csv, tables.xlsx):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise BadRequest(f"the folder of {path} does not exist; make it, or name another file")
+
+
+def _run(longleaf: Longleaf, made: "Batch", quiet: bool) -> None:
+    with BatchProgress(made, quiet=quiet) as progress:
+        made.run(progress.row, progress.reading)
+
+
+def _write_tables(made: "Batch", tables: _Tables) -> None:
+    """Also after a stop: the tables then hold what there is."""
+    from app.batch.table import flat, write_csv, write_failures, write_xlsx
+
+    write_failures(tables.out, made.rows())
+    if tables.csv is not None:
+        write_csv(tables.csv, map(flat, made.rows()))
+    if tables.xlsx is not None:
+        write_xlsx(tables.xlsx, map(flat, made.rows()))
+
+
+def _last_line(counts: "Counts", out: Path) -> str:
+    failures = f"; see {out.with_suffix('.failures.csv')}" if counts.failed else ""
+    return (
+        f"{counts.total:,} rows in {out}: {counts.ok:,} ok, {counts.partial:,} partial, {counts.failed:,} "
+        f"failed{failures}."
+    )
+
+
+def _exit_code(counts: "Counts") -> int:
+    if not counts.failed:
+        return 0
+    return SOME_FAILED if counts.ok or counts.partial else ALL_FAILED

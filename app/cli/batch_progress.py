@@ -1,0 +1,97 @@
+"""How far a batch is, on standard error: a bar on a terminal, elsewhere a line now and then; failures at once."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.progress import LINE_EVERY_S, duration
+from app.pace import pace
+from llm.answer import ReadingProgress
+
+if TYPE_CHECKING:
+    from app.batch import Batch, Row, Source
+
+
+class BatchProgress:
+    """One display for one run; `quiet` leaves the failures."""
+
+    def __init__(self, batch: "Batch", *, quiet: bool) -> None:
+        self._quiet = quiet
+        missing = batch.missing()
+        self._documents_left = {source.name: len(questions) for source, questions in missing.items()}
+        self._documents = len(missing)
+        self._total = sum(self._documents_left.values())
+        self._done = self._failed = self._tokens = 0
+        self._counted: set[str] = set()  # sources whose tokens were added
+        self._at_work = ""
+        self._last_failure = ("", "")
+        self._began = self._last_line = time.monotonic()
+        self._bar: Any = None  # rich.progress.Progress
+        self._task: Any = None
+
+    def __enter__(self) -> "BatchProgress":
+        if sys.stderr.isatty() and not self._quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (BarColumn(), TextColumn("{task.fields[figures]}", markup=False))
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("rows", total=self._total, figures=self._figures())
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def row(self, row: "Row") -> None:
+        """One more row is on the disk."""
+        name = row["source"]
+        self._done += 1
+        self._documents_left[name] -= 1
+        if name not in self._counted:
+            self._counted.add(name)
+            self._tokens += row["coverage"]["tokens_total"]
+        if row["status"] == "failed":
+            self._failed += 1
+            if (name, row["error"]) != self._last_failure:  # a file that cannot be read fails with every question
+                self._say(f"Failed: {row['error']}")
+            self._last_failure = (name, row["error"])
+        self._show()
+
+    def reading(self, source: "Source", progress: ReadingProgress) -> None:
+        """The document at work, while it is read."""
+        self._at_work = f"; {source.name}: {progress.done:,} of {progress.total:,} {progress.unit}"
+        self._show()
+        self._at_work = ""
+
+    def _show(self) -> None:
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, figures=self._figures())
+        elif time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            self._say(self._figures())
+
+    def _figures(self) -> str:
+        elapsed_s = time.monotonic() - self._began
+        _, eta_s = pace(self._done, self._total, elapsed_s)
+        documents_done = sum(not left for left in self._documents_left.values())
+        left = f", {duration(eta_s)} left" if eta_s is not None else ""
+        rate = f", {self._tokens / elapsed_s:,.0f} tokens a second" if self._tokens else ""
+        return (
+            f"{documents_done:,} of {self._documents:,} documents, {self._done:,} of {self._total:,} rows"
+            f"{rate}{left}, {self._failed:,} failed{self._at_work}"
+        )
+
+    def _say(self, line: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False)
+        else:
+            click.echo(line, err=True)
