@@ -78,10 +78,13 @@ class Embedder:
         dtype = _faster_dtype() if self._device == "cpu" else torch.float32
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        model = BertModel(config, add_pooling_layer=False)
+        with torch.device("meta"):  # random weights first would take half of the time
+            model = BertModel(config, add_pooling_layer=False)
         weights = load_file(folder / "model.safetensors")
-        model.load_state_dict({name: weights[name] for name in model.state_dict()})
-        self._model = model.eval().to(self._device, dtype)
+        model.load_state_dict({name: weights[name].to(dtype) for name in model.state_dict()}, assign=True)
+        positions = torch.arange(config.max_position_embeddings)[None]  # the two buffers are in no file
+        model.embeddings.position_ids, model.embeddings.token_type_ids = positions, torch.zeros_like(positions)
+        self._model = model.eval().to(self._device)
 
 
 def _weights_folder() -> Path:
@@ -102,7 +105,7 @@ def _faster_dtype() -> torch.dtype:
     """bfloat16 where a product of the model's size takes less time in it, else float32."""
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(512, WIDTH, dtype=dtype), torch.ones(WIDTH, 4 * WIDTH, dtype=dtype)
+        left, right = torch.ones(128, WIDTH, dtype=dtype), torch.ones(WIDTH, 4 * WIDTH, dtype=dtype)
         tries = []
         for _ in range(4):
             start = time.perf_counter()
