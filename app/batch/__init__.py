@@ -1,9 +1,10 @@
 """Many questions of many documents, unattended: one row for each document and question, in a file that can be resumed.
 
 `find_sources` and `load_questions` say what is asked of what, `RowJournal` keeps the rows, `Batch` makes those that are
-missing, `write_csv` and `write_xlsx` make tables of them. Knows no command line; no torch until a model is needed.
+missing, `estimate` says beforehand what that takes. Knows no command line; no torch until a model is needed.
 """
 
+from app.batch.estimate import Estimate, estimate
 from app.batch.journal import RowJournal
 from app.batch.questions import Question, load_questions
 from app.batch.rows import Row, Status
@@ -11,6 +12,6 @@ from app.batch.running import Batch, BatchOptions, Counts
 from app.batch.sources import Source, find_sources
 
 __all__ = [
-    "Batch", "BatchOptions", "Counts", "Question", "Row", "RowJournal", "Source", "Status", "find_sources",
-    "load_questions",
+    "Batch", "BatchOptions", "Counts", "Estimate", "Question", "Row", "RowJournal", "Source", "Status", "estimate",
+    "find_sources", "load_questions",
 ]  # fmt: skip

@@ -69,15 +69,11 @@ class Batch:
         journal: RowJournal,
         options: BatchOptions,
     ) -> None:
-        self._longleaf, self._journal, self._options = longleaf, journal, options
+        self._longleaf, self._journal, self.options = longleaf, journal, options
         self.basis = Basis(longleaf.engine().model, options.ask, options.read, options.whole)
         self._plan = {source: list(self._asked(source, questions)) for source in sources}
         if not any(self._plan.values()):
             raise BadRequest("no question fits the name of any source; check the globs in the questions file")
-
-    @property
-    def sources(self) -> list[Source]:
-        return list(self._plan)
 
     def rows(self) -> Iterator[Row]:
         """The rows that are there, source by source, in the order of the questions."""
@@ -115,7 +111,7 @@ class Batch:
 
     def run(self, on_row: OnRow, on_reading: OnReading) -> None:
         """Makes every row that is missing. Raises OSError when the disk is full; what was made stays."""
-        with Ahead(list(self.missing()), self._parse, self._options.workers) as ahead:
+        with Ahead(list(self.missing()), self.parse, self.options.workers) as ahead:
             for source, entry in ahead:
                 for row in self._rows_of(source, entry, on_reading):
                     self._journal.append(row)
@@ -152,26 +148,27 @@ class Batch:
                     over = why
             yield failed(row_id, source, question, self.basis.model, over or why)
 
-    def _parse(self, source: Source, cancel: threading.Event) -> Entry:
+    def parse(self, source: Source, cancel: threading.Event) -> Entry:
+        """The library's entry of a source, made if need be. Raises IngestError, ReadingCancelled, OSError."""
         if source.entry_id is not None:
             return self._longleaf.entry(source.entry_id)
-        options = self._options.read
-        if self._options.timeout_s is not None:
-            options = replace(options, limits=replace(options.limits, read_timeout_s=self._options.timeout_s))
+        options = self.options.read
+        if self.options.timeout_s is not None:
+            options = replace(options, limits=replace(options.limits, read_timeout_s=self.options.timeout_s))
         return self._longleaf.add(source.path, name=source.name, options=options, cancel=cancel)
 
     def _answer(self, entry: Entry, question: Question, on_reading: Callable[[ReadingProgress], None]) -> Answer:
         with self._time_limit() as is_over:
-            if self._options.whole:
+            if self.options.whole:
                 for step in self._longleaf.read([entry.id], is_over):
                     on_reading(step)
-            for event in self._longleaf.ask([entry.id], question.text, self._options.ask, is_over):
+            for event in self._longleaf.ask([entry.id], question.text, self.options.ask, is_over):
                 if isinstance(event, ReadingProgress):
                     on_reading(event)
                 elif isinstance(event, Answered) and not (event.answer.stopped and not event.answer.found):
                     return event.answer
         raise TimeUp(
-            f"{entry.name} took longer than {self._options.timeout_s:g} s to be read and asked; raise --timeout-s and "
+            f"{entry.name} took longer than {self.options.timeout_s:g} s to be read and asked; raise --timeout-s and "
             "run again with --retry-failed: what was read by then is kept"
         )
 
@@ -179,10 +176,10 @@ class Batch:
     def _time_limit(self) -> Iterator[threading.Event]:
         """An event that is set when the time for one row is up."""
         is_over = threading.Event()
-        if self._options.timeout_s is None:
+        if self.options.timeout_s is None:
             yield is_over
             return
-        timer = threading.Timer(self._options.timeout_s, is_over.set)
+        timer = threading.Timer(self.options.timeout_s, is_over.set)
         timer.daemon = True
         timer.start()
         try:

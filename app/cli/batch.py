@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.batch_progress import BatchProgress
+from app.cli.batch_progress import BatchProgress, estimate_lines
 from app.cli.options import READING, not_blank, source_options, with_settings
+from app.cli.progress import Progress
 from app.cli.session import problem_line, session
 from app.errors import BadRequest
 from app.service import Longleaf
@@ -63,6 +64,7 @@ class _Tables:
     help="For parsing one file, and for reading and answering one row. Default: half an hour to parse, no limit else.",
 )  # fmt: skip
 @click.option("--whole", is_flag=True, help="Read documents beyond the model's context whole before asking; slow.")
+@click.option("--dry-run", is_flag=True, help="Parse the files and say what the rest would take; answer nothing.")
 @click.option("--retry-failed", is_flag=True, help="Make the rows again that failed in an earlier run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed, and the last line.")
 @click.option(
@@ -83,6 +85,7 @@ def batch(
     workers: int,
     timeout_s: float | None,
     whole: bool,
+    dry_run: bool,
     retry_failed: bool,
     quiet: bool,
     max_new_tokens: int,
@@ -110,6 +113,9 @@ def batch(
             on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
         )  # fmt: skip
         made = Batch(longleaf, found, asked, journal, options)
+        if dry_run:
+            _show_estimate(longleaf, made, progress)
+            return
         made.drop_stale(retry_failed=retry_failed)
         try:
             _run(longleaf, made, quiet)
@@ -117,6 +123,15 @@ def batch(
             _write_tables(made, tables)
     click.echo(_last_line(made.counts(), out))
     click.get_current_context().exit(_exit_code(made.counts()))
+
+
+def _show_estimate(longleaf: Longleaf, made: "Batch", progress: Progress) -> None:
+    from app.batch import estimate
+
+    found = estimate(longleaf, made, lambda done, total: progress.show("Parsing", done, total, "files"))
+    progress.pause()
+    for line in estimate_lines(found, made.counts(), longleaf.engine().context_tokens):
+        click.echo(line)
 
 
 def _asked(file: Path | None, texts: tuple[str, ...]) -> "list[Question]":

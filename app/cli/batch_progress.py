@@ -2,17 +2,21 @@
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli.output import size
 from app.cli.progress import LINE_EVERY_S, duration
 from app.pace import pace
 from llm.answer import ReadingProgress
 
 if TYPE_CHECKING:
-    from app.batch import Batch, Row, Source
+    from app.batch import Batch, Counts, Estimate, Row, Source
+
+SHOWN = 10  # names of documents that do not fit, or cannot be read
 
 
 class BatchProgress:
@@ -95,3 +99,31 @@ class BatchProgress:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
             click.echo(line, err=True)
+
+
+def estimate_lines(found: "Estimate", counts: "Counts", context_tokens: int) -> Iterator[str]:
+    """What `--dry-run` says."""
+    yield (
+        f"{len(found.documents):,} documents with {found.pages:,} pages and {found.tokens:,} tokens; "
+        f"{found.rows:,} rows to make, {counts.total - counts.missing:,} are there."
+    )
+    if found.unreadable:
+        yield f"{len(found.unreadable):,} cannot be read, and their rows will fail:"
+        yield from _some([f"  {why}" for _, why in found.unreadable])
+    if found.beyond:
+        yield (
+            f"{len(found.beyond):,} do not fit the model's {context_tokens:,} tokens; they are answered from their "
+            "best passages, and their rows are partial, unless --whole is given:"
+        )
+        yield from _some([f"  {one.source.name}: {one.tokens:,} tokens" for one in found.beyond])
+    if found.rates:
+        measured = ", ".join(rate.name for rate in found.rates)
+        yield f"About {duration(found.time_s)} from here, as measured on {measured}."
+        short = "; make room, or set a limit (LONGLEAF_KV_DISK_GB)" if found.disk_bytes > found.free_bytes else ""
+        yield f"{size(found.disk_bytes)} on disk for what is read, where {size(found.free_bytes)} are free{short}."
+
+
+def _some(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:SHOWN]
+    if len(lines) > SHOWN:
+        yield f"  … and {len(lines) - SHOWN:,} more"

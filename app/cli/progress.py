@@ -44,13 +44,13 @@ class Progress:
     def source(self, progress: "SourceProgress") -> None:
         """Parsing: pages of one file, or files of a folder."""
         if progress.files_total > 1:
-            self._show(f"Opening {progress.name}", progress.files_done, progress.files_total, "files")
+            self.show(f"Opening {progress.name}", progress.files_done, progress.files_total, "files")
         else:
-            self._show(f"Opening {progress.name}", progress.pages_done, progress.pages_total, "pages")
+            self.show(f"Opening {progress.name}", progress.pages_done, progress.pages_total, "pages")
 
     def reading(self, progress: ReadingProgress) -> None:
         label = "Indexing" if progress.stage == "index" else "Reading"
-        self._show(label, progress.done, progress.total, progress.unit, progress.rate_per_s, progress.eta_s)
+        self.show(label, progress.done, progress.total, progress.unit, progress.rate_per_s, progress.eta_s)
 
     def pause(self) -> None:
         """Takes the bar away; the next progress brings it back."""
@@ -59,9 +59,10 @@ class Progress:
         self._bar = self._task = None
         self._label = ""
 
-    def _show(
+    def show(
         self, label: str, done: int, total: int, unit: str, rate_per_s: float | None = None, eta_s: float | None = None
     ) -> None:
+        """One thing and how far it is; the first word of `label` names the stage, which has its own clock."""
         stage = label.split(maxsplit=1)[0]
         if stage != self._label:
             self._label, self._began, self._last_line = stage, time.monotonic(), 0.0

@@ -190,3 +190,16 @@ def test_ctrl_c_keeps_the_rows_and_their_tables(run: Run, folder: Path, out: Pat
     assert result.exit_code == 130
     assert len(rows(out)) == 1
     assert len(out.with_suffix(".csv").read_text("utf-8-sig").splitlines()) == 2
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_no_row(run: Run, folder: Path, out: Path) -> None:
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing else")
+    result = run("batch", folder, "-q", "What are the crowns for?", "--out", out, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    first, second, third, fourth, fifth = result.stdout.splitlines()
+    assert first == "4 documents with 4 pages and 34 tokens; 4 rows to make, 0 are there."
+    assert second == "1 cannot be read, and their rows will fail:"
+    assert third.startswith("  broken.pdf")
+    assert fourth == "About 0 s from here, as measured on project/main.py."
+    assert " on disk for what is read, where " in fifth
+    assert not out.exists()
