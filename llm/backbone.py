@@ -25,6 +25,7 @@ from llm.answer import ModelName
 from llm.errors import ModelNotFound
 from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
+from llm.loading.families import model_class
 from llm.packaged import PACKAGED_NAME, prepare, sha256_of
 from llm.packed import PackedLlama
 from llm.prompt import Prompt
@@ -129,7 +130,7 @@ def _load_checkpoint(where: str, dtype: torch.dtype) -> _Loaded:
         config = AutoConfig.from_pretrained(where)
         layouts_of(config)  # refuses what cannot be kept before any weight is loaded
         tokenizer = AutoTokenizer.from_pretrained(where)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype)
+        model = model_class(config).from_pretrained(where, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelNotFound(
             f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "

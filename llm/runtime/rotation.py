@@ -21,11 +21,11 @@ class Rotation(Protocol):
 
 
 class HalfRotation:
-    """Channel c turns with channel c + R/2, as in Llama and Qwen; the last R of C channels turn, the others pass."""
+    """Channel c turns with channel c + R/2, as in Llama and Qwen; R of C channels turn, the others pass."""
 
-    def __init__(self, inverse_frequencies: torch.Tensor) -> None:
-        """inverse_frequencies (R/2,) float32, in radians a position."""
-        self._inverse_frequencies = inverse_frequencies
+    def __init__(self, inverse_frequencies: torch.Tensor, *, leads: bool = False) -> None:
+        """inverse_frequencies (R/2,) float32, in radians a position. `leads`: the first R turn, else the last."""
+        self._inverse_frequencies, self._leads = inverse_frequencies, leads
         # cos, sin (T, R), grown on demand
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -34,10 +34,11 @@ class HalfRotation:
         cos, sin = self._table(end, states)
         cos, sin = cos[start:end], sin[start:end]
         width = cos.shape[-1]
-        if width < states.shape[-1]:
-            passing, turning = states[..., :-width], states[..., -width:]
-            return torch.cat((passing, _turn(turning, cos, sin)), -1)
-        return _turn(states, cos, sin)
+        if width == states.shape[-1]:
+            return _turn(states, cos, sin)
+        if self._leads:
+            return torch.cat((_turn(states[..., :width], cos, sin), states[..., width:]), -1)
+        return torch.cat((states[..., :-width], _turn(states[..., -width:], cos, sin)), -1)
 
     def _table(self, end: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         known = self._tables.get((like.device, like.dtype))
@@ -51,20 +52,23 @@ class HalfRotation:
 
 
 class PairRotation:
-    """Channel 2c turns with channel 2c + 1, in float32, as in Llama 4; the last R of C channels turn."""
+    """Channel 2c turns with channel 2c + 1, in float32, as in Llama 4; R of C channels turn, the others pass."""
 
-    def __init__(self, inverse_frequencies: torch.Tensor) -> None:
-        """inverse_frequencies (R/2,) float32, in radians a position."""
-        self._inverse_frequencies = inverse_frequencies
+    def __init__(self, inverse_frequencies: torch.Tensor, *, leads: bool = False) -> None:
+        """As of `HalfRotation`."""
+        self._inverse_frequencies, self._leads = inverse_frequencies, leads
         self._tables: dict[torch.device, torch.Tensor] = {}  # cos + i sin (T, R/2), grown on demand
 
     def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
         end = start + states.shape[-2]
         turns = self._table(end, states.device)[start:end]
         width = 2 * turns.shape[-1]
-        pairs = torch.view_as_complex(states[..., -width:].float().reshape(*states.shape[:-1], -1, 2))  # (H, S, R/2)
+        turning = states[..., :width] if self._leads else states[..., -width:]
+        pairs = torch.view_as_complex(turning.float().reshape(*states.shape[:-1], -1, 2))  # (H, S, R/2)
         turned = torch.view_as_real(pairs * turns).flatten(-2).to(states.dtype)  # (H, S, R)
-        return turned if width == states.shape[-1] else torch.cat((states[..., :-width], turned), -1)
+        if width == states.shape[-1]:
+            return turned
+        return torch.cat((turned, states[..., width:]) if self._leads else (states[..., :-width], turned), -1)
 
     def _table(self, end: int, device: torch.device) -> torch.Tensor:
         known = self._tables.get(device)
@@ -82,9 +86,13 @@ class NoRotation:
 
 
 # The families that tests compare with transformers' own attention. DeepSeek-V3 pairs neighbouring channels, but hands
-# them over sorted into halves.
-_HALVES = frozenset(("deepseek_v3", "leafmoe", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "smollm3"))
-_PAIRS = frozenset(("deepseek_v2", "llama4_text"))
+# them over sorted into halves. Of text, Qwen3-VL and GLM-4.5V number all three of their axes alike.
+_HALVES = frozenset((
+    "deepseek_v3", "glm4_moe", "glm4v_moe_text", "leafmoe", "llama", "mistral", "mixtral", "qwen2", "qwen3",
+    "qwen3_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "smollm3",
+))  # fmt: skip
+_PAIRS = frozenset(("deepseek_v2", "glm4v_text", "llama4_text"))
+_LEADING = frozenset(("glm4_moe", "glm4v_moe_text", "glm4v_text"))  # turn only the first half of a head's channels
 _FIXED_ROPE_TYPES = frozenset(("default", "linear", "llama3", "yarn"))  # others change with the length
 
 
@@ -92,15 +100,17 @@ def rotation_of(model: PreTrainedModel) -> Rotation | None:
     """The model's rotation; None for a family that is not known to be fed position 0 rightly."""
     text = model.config.get_text_config(decoder=True)
     kind = HalfRotation if text.model_type in _HALVES else PairRotation if text.model_type in _PAIRS else None
-    modules = [module for module in model.modules() if hasattr(module, "inv_freq")]
+    modules = [module for module in model.get_decoder().modules() if hasattr(module, "inv_freq")]
     if kind is None or len(modules) != 1 or getattr(modules[0], "rope_type", None) not in _FIXED_ROPE_TYPES:
         return None
     inverse_frequencies = modules[0].inv_freq
     assert isinstance(inverse_frequencies, torch.Tensor), "a rotary module keeps its frequencies in a tensor"
-    turning = getattr(text, "qk_rope_head_dim" if getattr(text, "kv_lora_rank", None) else "head_dim", None)
-    if 2 * len(inverse_frequencies) != (turning or text.hidden_size // text.num_attention_heads):
-        return None
-    return kind(inverse_frequencies.float())
+    turning = 2 * len(inverse_frequencies)
+    width = getattr(text, "qk_rope_head_dim" if getattr(text, "kv_lora_rank", None) else "head_dim", None)
+    width = width or text.hidden_size // text.num_attention_heads
+    if text.model_type in _LEADING:
+        return kind(inverse_frequencies.float(), leads=True) if turning <= width else None
+    return kind(inverse_frequencies.float()) if turning == width else None
 
 
 def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

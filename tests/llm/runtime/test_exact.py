@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.bench.checkpoints import TINY, Checkpoint, tiny
+from app.bench.checkpoints import Checkpoint, tiny
 from app.bench.exact import absorbed_against_expanded, differences, reference, through_transformers
+from app.bench.shapes import TINY
 from app.bench.stored import StoredWay
 from llm.runtime.rotation import rotation_of
 
+AT_TRUE_POSITIONS = ("Gemma 4", "Gemma 4 MoE")  # two rotations in one model; their logits are an order larger
 NUM_READ, NUM_DECODED = 72, 8  # four chunks and nine temperature floors of the Llama 4 shapes
 
 
@@ -21,14 +23,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", TINY)
 def test_logits_and_greedy_tokens_are_transformers_own(name: str, folder: Path) -> None:
     checkpoint = next(tiny(folder, [name]))
-    assert rotation_of(checkpoint.load()) is not None
+    assert (rotation_of(checkpoint.load()) is None) == (name in AT_TRUE_POSITIONS)
     expected = reference(checkpoint, NUM_READ, NUM_DECODED)
     for difference in differences(through_transformers(checkpoint), expected, chunks=(1, 7, 64, 512)):
         assert difference.is_exact, difference
-        assert difference.logits < 1e-5, difference  # two orders better than promised, so that a slip shows
+        limit = 1e-4 if name in AT_TRUE_POSITIONS else 1e-5  # far better than promised, so that a slip shows
+        assert difference.logits < limit, difference
 
 
-@pytest.mark.parametrize("name", ["Llama", "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "Mistral"])
+@pytest.mark.parametrize(
+    "name", ["Llama", "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "Mistral", "GLM-4.5V", "Gemma 4"]
+)
 @pytest.mark.parametrize(
     "options", [{}, {"budget_blocks": 2}, {"retrieves": True}], ids=["whole", "budget", "retrieval"]
 )

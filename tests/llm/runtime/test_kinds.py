@@ -5,8 +5,11 @@ import torch
 from transformers import (
     DeepseekV2Config,
     DeepseekV3Config,
+    DeepseekV4Config,
+    DeepseekV32Config,
     Gemma2Config,
     Gemma3TextConfig,
+    Gemma4TextConfig,
     JambaConfig,
     Llama4Config,
     Llama4TextConfig,
@@ -81,6 +84,12 @@ def test_kinds_follow_the_config(config: PretrainedConfig, expected: list[LayerK
     assert kinds(config) == expected
 
 
+def test_layers_of_one_model_may_differ_in_heads() -> None:
+    layouts = layouts_of(Gemma4TextConfig(num_hidden_layers=6, attention_k_eq_v=True, num_global_key_value_heads=1))
+    shapes = [(layout.kind, layout.key_heads, layout.key_width) for layout in layouts]
+    assert shapes == [(LayerKind.SLIDING, 4, 256)] * 5 + [(LayerKind.FULL, 1, 512)]
+
+
 def test_layers_reach_as_far_as_the_config_says() -> None:
     assert layouts_of(MistralConfig(sliding_window=4096))[0].reach == 4096
     assert {layout.reach for layout in layouts_of(SCOUT)} == {8192, None}
@@ -92,6 +101,9 @@ def test_layers_reach_as_far_as_the_config_says() -> None:
         (MambaConfig(), "no attention heads"),
         (JambaConfig(), "kinds linear_attention"),
         (Gemma2Config(), "attn_logit_softcapping"),
+        (Gemma4TextConfig(num_kv_shared_layers=6), "layers that share keys and values"),
+        (DeepseekV32Config(num_hidden_layers=2), "kinds indexed_attention|index_topk"),
+        (DeepseekV4Config(num_hidden_layers=2), "compressed|index_topk"),
         (
             SmolLM3Config(use_sliding_window=True, sliding_window=64, no_rope_layers=[0] * 36, num_hidden_layers=36),
             "layer 0 is sliding and has no positions",
