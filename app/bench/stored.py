@@ -26,7 +26,7 @@ from llm.runtime.through_transformers import TransformersRunner
 
 _CPU = torch.device("cpu")
 _EXACT = 1 << 20
-_ALL = SelectionOptions(selected=_EXACT, candidates=_EXACT, supers=_EXACT)
+_ALL = SelectionOptions(selected=_EXACT, candidates=_EXACT, groups=_EXACT)
 
 
 class StoredWay:

@@ -82,8 +82,9 @@ class Embedder:
             model = BertModel(config, add_pooling_layer=False)
         weights = load_file(folder / "model.safetensors")
         model.load_state_dict({name: weights[name].to(dtype) for name in model.state_dict()}, assign=True)
-        positions = torch.arange(config.max_position_embeddings)[None]  # the two buffers are in no file
-        model.embeddings.position_ids, model.embeddings.token_type_ids = positions, torch.zeros_like(positions)
+        positions = torch.arange(config.max_position_embeddings)[None]
+        for name, buffer in (("position_ids", positions), ("token_type_ids", torch.zeros_like(positions))):
+            model.embeddings.register_buffer(name, buffer, persistent=False)  # these are in no file
         self._model = model.eval().to(self._device)
 
 

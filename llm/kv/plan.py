@@ -4,6 +4,7 @@ manifest.json         what it was made from, and how far it is committed
 blocks.bin            layers that keep all tokens: a row a block, one after the other
 bounds.bin            their keys' bounds, layer by layer, each with room for the whole stream
 last-REACH-BLOCK.bin  layers with a reach: the rows from BLOCK on that one commit closed, while they are seen
+overview.bin          of a long snapshot: the bounds of every 16 blocks together
 tail-TOKENS.bin       the last tokens that fill no block, in the dtype they came in
 """
 
@@ -36,6 +37,10 @@ class FilePlan:
     @property
     def bounds_path(self) -> Path:
         return self.folder / "bounds.bin"
+
+    @property
+    def overview_path(self) -> Path:
+        return self.folder / "overview.bin"
 
     def segment_path(self, reach: int, first_block: int) -> Path:
         return self.folder / f"last-{reach}-{first_block}.bin"

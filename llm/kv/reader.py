@@ -1,7 +1,8 @@
 """Reading: blocks, bounds and tail of a snapshot's files, each checked before its first use.
 
-Bounds are a memory map and blocks are read into fresh memory, so the page cache holds what is used often. A file that
-is damaged, too short or gone raises SnapshotRefused; none of them can kill the process or be misread.
+Bounds are a memory map, checked layer by layer, or group by group where there is an overview of them; blocks are read
+into fresh memory, so the page cache holds what is used often. A file that is damaged, too short or gone raises
+SnapshotRefused; none of them can kill the process or be misread.
 """
 
 import mmap
@@ -19,10 +20,12 @@ from llm.kv.commit import States, unpack_tail
 from llm.kv.files import Bytes
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.manifest import Commit
+from llm.kv.overview import GROUP_BLOCKS, Overview, keep, load
 from llm.kv.plan import FilePlan, tail_values
 from llm.kv.row import first_damaged
 
 _CHECKED_AT_ONCE = 64  # blocks
+_MIN_BLOCKS = 1024  # of fewer, all bounds are read as fast
 
 
 class Reader:
@@ -34,6 +37,8 @@ class Reader:
         self._checked = np.zeros((plan.capacity_blocks, len(plan.layouts)), np.bool_)
         self._checked_bounds: set[int] = set()
         self._bounds_map: mmap.mmap | None = None
+        self._overview: tuple[Commit, Overview] | None = None
+        self._checked_groups: set[tuple[int, int]] = set()  # layer, group
         self._tail: tuple[Commit, States] | None = None
 
     def slots(
@@ -53,7 +58,7 @@ class Reader:
         if unchecked:
             self._refuse_damaged(slots.numpy()[unchecked], [blocks[at] for at in unchecked], layer)
             self._checked[[blocks[at] for at in unchecked], layer] = True
-        return slots, self.bounds(commit, layer)[torch.tensor(blocks, dtype=torch.int64)]
+        return slots, self.bounds_at(commit, layer, blocks)
 
     def read_ahead(self, layer: int, blocks: Sequence[int]) -> None:
         """Has the system bring blocks of a layer that keeps all tokens into the page cache, meanwhile."""
@@ -63,6 +68,43 @@ class Reader:
 
     def bounds(self, commit: Commit, layer: int) -> torch.Tensor:
         """(G, 2, K, C) bfloat16 of a layer that keeps all tokens, a view of the memory map."""
+        bounds = self._mapped_bounds(commit, layer)
+        if layer not in self._checked_bounds and len(bounds):
+            expected = commit.bounds_crc32[self._plan.lasting.layers.index(layer)]
+            if zlib.crc32(bounds.flatten().view(torch.uint8).numpy().data) != expected:
+                raise self._damaged(f"the bounds of layer {layer}")
+            self._checked_bounds.add(layer)
+        return bounds
+
+    def bounds_at(self, commit: Commit, layer: int, blocks: Sequence[int]) -> torch.Tensor:
+        """(n, 2, K, C) bfloat16 of these blocks of a layer that keeps all tokens."""
+        indices = torch.tensor(blocks, dtype=torch.int64)
+        if self._overview is None or self._overview[0] != commit:
+            return self.bounds(commit, layer)[indices]
+        bounds = self._mapped_bounds(commit, layer)
+        for group in {block // GROUP_BLOCKS for block in blocks}:
+            if (layer, group) not in self._checked_groups:
+                if not self._overview[1].holds(layer, group, bounds):
+                    raise self._damaged(f"the bounds of layer {layer}")
+                self._checked_groups.add((layer, group))
+        return bounds[indices]
+
+    def overview(self, commit: Commit) -> Overview | None:
+        """Of the layers that keep all tokens; made and kept if there is none yet. None for a short snapshot."""
+        if commit.num_blocks < _MIN_BLOCKS or not self._plan.lasting.layers:
+            return None
+        if self._overview is None or self._overview[0] != commit:
+            path = self._plan.overview_path
+            found = load(path, commit)
+            if found is None:
+                found = Overview.of({layer: self.bounds(commit, layer) for layer in self._plan.lasting.layers})
+                keep(found, path, commit)
+            self._overview = commit, found
+            self._checked_groups.clear()
+        return self._overview[1]
+
+    def _mapped_bounds(self, commit: Commit, layer: int) -> torch.Tensor:
+        """(G, 2, K, C), unchecked."""
         layout = self._plan.layouts[layer]
         assert layout.reach is None, "a layer with a reach is shown whole, so its blocks are not scored"
         shape = (-1, 2, layout.key_heads, layout.key_width)
@@ -73,13 +115,7 @@ class Reader:
                 self._bounds_map = files.mapped(self._plan.bounds_path, self._plan.bounds_size)
         offset = self._plan.bounds_offset(layer, 0)
         count = (self._plan.bounds_offset(layer, commit.num_blocks) - offset) // 2
-        bounds = torch.frombuffer(self._bounds_map, dtype=torch.bfloat16, count=count, offset=offset)
-        if layer not in self._checked_bounds:
-            expected = commit.bounds_crc32[self._plan.lasting.layers.index(layer)]
-            if zlib.crc32(bounds.view(torch.uint8).numpy().data) != expected:
-                raise self._damaged(f"the bounds of layer {layer}")
-            self._checked_bounds.add(layer)
-        return bounds.view(shape)
+        return torch.frombuffer(self._bounds_map, dtype=torch.bfloat16, count=count, offset=offset).view(shape)
 
     def tail(self, commit: Commit) -> States:
         """Of each layer the tokens that fill no block: key (K, t, C), value (K', t, C'), on the CPU."""
@@ -93,6 +129,7 @@ class Reader:
             self._checked_bounds.discard(layer)
             self.bounds(commit, layer)
         self._checked[:] = False
+        self._checked_groups.clear()
         for start in range(0, commit.num_blocks, _CHECKED_AT_ONCE):
             blocks = range(start, min(start + _CHECKED_AT_ONCE, commit.num_blocks))
             for layer in self._plan.lasting.layers:

@@ -132,6 +132,15 @@ class Snapshot:
         """
         return self._reader.bounds(self._manifest.commit, layer)
 
+    def bounds_at(self, layer: int, blocks: torch.Tensor) -> torch.Tensor:
+        """(n, 2, K, C) bfloat16 of full blocks `blocks` (n,), each checked before its first use."""
+        return self._reader.bounds_at(self._manifest.commit, layer, blocks.tolist())
+
+    def group_bounds(self, layer: int) -> torch.Tensor | None:
+        """(G/16, 2, K, C) bfloat16: of every 16 full blocks together; None where reading `bounds` costs as little."""
+        overview = self._reader.overview(self._manifest.commit)
+        return None if overview is None else overview.bounds[layer]
+
     def check_integrity(self) -> None:
         """Reads everything once. Raises SnapshotRefused naming the first damaged block."""
         self._reader.check(self._manifest.commit)

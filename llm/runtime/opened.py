@@ -7,6 +7,7 @@ shorter block. Reads only; keys are un-rotated, so any set of snapshots can stan
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -14,7 +15,7 @@ import torch
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.snapshot import Snapshot
 from llm.kv.tiers import BlockCache
-from llm.runtime.selection import BlockIndex
+from llm.runtime.selection import BlockIndex, BoundedBlocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +106,33 @@ class OpenSnapshots:
     def index(self, layer: int) -> BlockIndex:
         """Bounds of all blocks of the layer; kept."""
         if layer not in self._indexes:
-            parts = [part for snapshot in self.snapshots for part in self._bounds(layer, snapshot)]
-            bounds = parts[0] if len(parts) == 1 else torch.cat(parts)
-            self._indexes[layer] = BlockIndex(bounds.to(self._device))
+            self._indexes[layer] = BlockIndex(list(self._bounded(layer)))
         return self._indexes[layer]
 
-    def _bounds(self, layer: int, snapshot: Snapshot) -> Iterator[torch.Tensor]:
-        if snapshot.num_blocks:
-            yield snapshot.bounds(layer)
-        if snapshot.num_tokens % BLOCK_TOKENS:
-            key, _ = snapshot.tail(layer, device=torch.device("cpu"), dtype=torch.float32)
-            yield torch.stack((key.amin(1), key.amax(1)))[None].bfloat16()  # (1, 2, K, C)
+    def _bounded(self, layer: int) -> Iterator[BoundedBlocks]:
+        """Each long snapshot by itself, whose bounds stay on disk; all that stands between two of them together."""
+        between: list[torch.Tensor] = []
+        for snapshot in self.snapshots:
+            groups = snapshot.group_bounds(layer)
+            if groups is not None:
+                yield from self._together(between)
+                between = []
+                yield BoundedBlocks(
+                    snapshot.num_blocks, groups.to(self._device), partial(self._bounds_at, snapshot, layer)
+                )
+            elif snapshot.num_blocks:
+                between.append(snapshot.bounds(layer))
+            if snapshot.num_tokens % BLOCK_TOKENS:
+                key, _ = snapshot.tail(layer, device=torch.device("cpu"), dtype=torch.float32)
+                between.append(torch.stack((key.amin(1), key.amax(1)))[None].bfloat16())  # (1, 2, K, C)
+        yield from self._together(between)
+
+    def _together(self, bounds: list[torch.Tensor]) -> Iterator[BoundedBlocks]:
+        if bounds:
+            yield BoundedBlocks.of((bounds[0] if len(bounds) == 1 else torch.cat(bounds)).to(self._device))
+
+    def _bounds_at(self, snapshot: Snapshot, layer: int, blocks: torch.Tensor) -> torch.Tensor:
+        return snapshot.bounds_at(layer, blocks).to(self._device)
 
     def _read(self, layer: int, snapshot_index: int, local: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Blocks of one snapshot; its tail, if wanted, comes last."""

@@ -1,18 +1,20 @@
 """Which blocks of one layer a question looks at: scored in two stages, by bounds and then by the keys themselves.
 
 Stage one bounds every block from above by the minima and maxima of its keys' channels (Quest, arXiv:2406.10774),
-super-blocks of 16 first. Stage two scores the survivors by the best token of each. Scores are of un-rotated keys, so
+groups of 16 first. Stage two scores the survivors by the best token of each. Scores are of un-rotated keys, so
 that they say what a block is about, not where it stands; shares are softmaxed over blocks and averaged over queries,
 by weights, because few heads retrieve and the words of a question say more than what stands around them. Places that
 words and sentence embeddings point at (`prior`) are always among the blocks that are looked at.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import torch
 
-_SUPER = 16  # blocks of one super-block
+from llm.kv.overview import GROUP_BLOCKS, united
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class SelectionOptions:
 
     selected: int = 32
     candidates: int = 128  # that are scored by their keys
-    supers: int = 64  # super-blocks whose blocks are bounded one by one
+    groups: int = 64  # of 16 blocks, that are bounded one by one
     from_prior: int = 12  # of `selected`, at most, that the prior chooses
     query_tokens: int = 64  # the last of a pass, which ask
 
@@ -34,38 +36,71 @@ class Selection:
     shares: torch.Tensor  # (n,) float32, of the candidates' sum 1
 
 
-class BlockIndex:
-    """The bounds of one layer's blocks, with those of their super-blocks."""
+@dataclass(frozen=True, slots=True)
+class BoundedBlocks:
+    """G neighbouring blocks: the bounds of every 16 of them at hand, their own when they are asked for."""
 
-    def __init__(self, bounds: torch.Tensor) -> None:
-        """bounds (G, 2, K, C): minima, then maxima."""
-        self._bounds = bounds
-        num_blocks = bounds.shape[0]
-        whole = num_blocks // _SUPER * _SUPER
-        supers = [_united(bounds[:whole].unflatten(0, (-1, _SUPER)))] if whole else []
-        if whole < num_blocks:
-            supers.append(_united(bounds[None, whole:]))
-        self._supers = torch.cat(supers) if supers else bounds[:0]  # (G/16, 2, K, C)
+    num_blocks: int
+    group_bounds: torch.Tensor  # (G/16, 2, K, C): minima, then maxima
+    bounds_at: Callable[[torch.Tensor], torch.Tensor]  # blocks (n,), counted from the first of these -> (n, 2, K, C)
+
+    @classmethod
+    def of(cls, bounds: torch.Tensor) -> "BoundedBlocks":
+        """bounds (G, 2, K, C)"""
+        return cls(len(bounds), united(bounds), lambda blocks: bounds[blocks])
+
+
+class BlockIndex:
+    """The bounds of one layer's blocks, in groups of at most 16."""
+
+    def __init__(self, parts: Sequence[BoundedBlocks]) -> None:
+        """`parts` follow one another; a group does not reach from one into the next."""
+        self._parts = parts
+        self._firsts = [0, *accumulate(part.num_blocks for part in parts)]
+        self._group_bounds = torch.cat([part.group_bounds for part in parts])  # (N, 2, K, C)
+        borders = pairwise(self._firsts)
+        self._starts = [start for first, end in borders for start in range(first, end, GROUP_BLOCKS)]
+        self._starts.append(self._firsts[-1])  # the first block of each group, then the number of all
 
     @property
     def num_heads(self) -> int:
-        return int(self._bounds.shape[2])
+        return int(self._group_bounds.shape[2])
 
     def candidates(
         self, query: torch.Tensor, weights: torch.Tensor, scaling: float, allowed: range, options: SelectionOptions
     ) -> torch.Tensor:
         """The blocks of `allowed` with the highest bounds, (n,) int64; query (K, R, C) un-rotated, weights (K, R)."""
-        first, last = allowed.start // _SUPER, (allowed.stop + _SUPER - 1) // _SUPER
         blocks = torch.arange(allowed.start, allowed.stop, device=query.device)
-        if last - first > options.supers:
-            shares = _shares(upper_bounds(query, self._supers[first:last]) * scaling, weights)
-            best = shares.topk(options.supers).indices + first
-            blocks = (best[:, None] * _SUPER + torch.arange(_SUPER, device=query.device)).flatten()
-            blocks = blocks[(blocks >= allowed.start) & (blocks < allowed.stop)]
+        if len(blocks) > options.groups * GROUP_BLOCKS:
+            blocks = self._in_best_groups(query, weights, scaling, allowed, options.groups * GROUP_BLOCKS)
         if len(blocks) > options.candidates:
-            shares = _shares(upper_bounds(query, self._bounds[blocks]) * scaling, weights)
+            shares = _shares(upper_bounds(query, self._bounds_at(blocks)) * scaling, weights)
             blocks = blocks[shares.topk(options.candidates).indices]
         return blocks.sort().values
+
+    def _in_best_groups(
+        self, query: torch.Tensor, weights: torch.Tensor, scaling: float, allowed: range, num_blocks: int
+    ) -> torch.Tensor:
+        """The blocks of `allowed` in the groups with the highest bounds, as many groups as have `num_blocks`."""
+        first, last = bisect_right(self._starts, allowed.start) - 1, bisect_left(self._starts, allowed.stop)
+        shares = _shares(upper_bounds(query, self._group_bounds[first:last]) * scaling, weights)
+        starts = torch.tensor(self._starts[first : last + 1], device=query.device)
+        best = shares.argsort(descending=True)
+        sizes = starts.diff()[best]
+        best = best[sizes.cumsum(0) - sizes < num_blocks].sort().values
+        blocks = starts[best, None] + torch.arange(GROUP_BLOCKS, device=query.device)  # (N, 16)
+        inside = (blocks < starts[best + 1, None]) & (blocks >= allowed.start) & (blocks < allowed.stop)
+        return blocks[inside]
+
+    def _bounds_at(self, blocks: torch.Tensor) -> torch.Tensor:
+        """blocks (n,), sorted -> (n, 2, K, C)"""
+        borders = torch.searchsorted(blocks, torch.tensor(self._firsts, device=blocks.device)).tolist()
+        parts = [
+            part.bounds_at(blocks[low:high] - first)
+            for part, first, low, high in zip(self._parts, self._firsts, borders, borders[1:], strict=False)
+            if low < high
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def select(
@@ -120,9 +155,3 @@ def _shares(scores: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """scores (K, R, G), weights (K, R) -> (G,) float32, of sum 1."""
     normed = weights.float() / weights.float().sum()
     return torch.einsum("krg,kr->g", scores.float().softmax(-1), normed)
-
-
-def _united(bounds: torch.Tensor) -> torch.Tensor:
-    """(N, M, 2, K, C) -> (N, 2, K, C)"""
-    lowest, highest = bounds.unbind(2)
-    return torch.stack((lowest.amin(1), highest.amax(1)), 1)

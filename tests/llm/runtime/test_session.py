@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from llm.backbone import Backbone
+from llm.kv import reader
 from llm.kv.codec import KVDtype
 from llm.kv.layout import BLOCK_TOKENS
 from llm.kv.snapshot import Snapshot
@@ -19,7 +20,7 @@ from llm.runtime.session import SessionKV, SessionOptions
 
 CPU, FLOAT = torch.device("cpu"), torch.float32
 WINDOWED = ReadingPolicy(exact=256, sinks=64, window=128, epoch=128)
-FEW = SessionOptions(exact=0, window=64, selection=SelectionOptions(selected=3, candidates=6, supers=2, from_prior=1))
+FEW = SessionOptions(exact=0, window=64, selection=SelectionOptions(selected=3, candidates=6, groups=2, from_prior=1))
 
 
 def text(length: int, seed: int = 0) -> list[int]:
@@ -192,3 +193,26 @@ def test_a_turn_upon_a_turn_asks_with_its_own_question_alone(tiny: Backbone, tmp
     assert not second.layers[0]._asked
     tiny.runner.forward(text(6, 9), second)
     assert second.votes()[0].shares.isfinite().all()
+
+
+@pytest.mark.parametrize("lengths", [[3000], [3000, 70, 200, 3010], [40, 3000]])
+def test_opened_by_an_overview_a_session_sees_the_same(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lengths: list[int]
+) -> None:
+    for seed, length in enumerate(lengths):
+        read(tiny, tmp_path, text(length, seed))
+    few = len(lengths) == 1  # groups do not reach over the ends of snapshots, so the best of several may be others
+    options = SessionOptions(
+        exact=0, window=64, selection=SelectionOptions(selected=3, candidates=6, groups=2 if few else 99)
+    )
+    seen = []
+    for min_blocks in (10_000, 8):
+        monkeypatch.setattr(reader, "_MIN_BLOCKS", min_blocks)
+        turn = session(
+            tiny, [snapshot_of(tiny, tmp_path, text(n, seed)) for seed, n in enumerate(lengths)], options
+        ).turn()
+        seen.append((tiny.runner.forward(text(9, 50), turn), turn.votes()))
+    assert len(list(tmp_path.glob("*/overview.bin"))) == sum(length > 512 for length in lengths)
+    (plain, plain_votes), (fast, fast_votes) = seen
+    assert torch.equal(plain, fast)
+    assert all(torch.equal(plain_votes[layer].blocks, fast_votes[layer].blocks) for layer in plain_votes)
