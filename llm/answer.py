@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.document import Box
+from llm.structured.form import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class AskOptions:
     seed: int = 0
     exact: bool = False  # over every token at once, or refuse; never from passages alone
     top_k: int = 8  # passages that the answer may rest on; as many as fit are read closely
+    form: Form | None = None  # what the answer may be; None: any text
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.top_k < 1 or self.temperature < 0:

@@ -39,6 +39,7 @@ from llm.looking import Looked, look
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
+from llm.structured.constraint import Constraint
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
@@ -85,6 +86,7 @@ class _Draft:
 
     written: Generated
     probability: float
+    is_supported: bool  # whether that is enough to say that an answer was found
 
     @property
     def refuses(self) -> bool:
@@ -141,20 +143,37 @@ class Asking:
         ranked = self._look(searcher.rank(self._question, _LOOKED_AT))[: self._options.top_k]
         yield EvidenceFound(_citations(ranked, None))
         close = compose(self._excerpts(ranked), self._backbone.prompt, self._close_tokens())
-        best = _Draft(Generated(), 0.0)
+        best = _Draft(Generated(), 0.0, False)
         for number, way in enumerate(self._ways() if ranked else ()):
             written = Generated()
             for piece in self._write(close if way is Way.CLOSE else None, written):
                 if number == 0:
                     yield TextDelta(piece)
-            draft = _Draft(written, probability_of_answer(self._question, ranked, written.text))
+            draft = self._judged(ranked, written)
             best = max(best, draft, key=lambda one: one.probability)
-            if written.stopped or (is_found(draft.probability) and not draft.refuses):
+            if written.stopped or (draft.is_supported and not draft.refuses):
                 best = draft
                 break
         yield Answered(self._answer(best, ranked, close))
         if self._looked:
             self._looked.turn.release()
+
+    def _judged(self, ranked: Sequence[Ranked], written: Generated) -> _Draft:
+        """A choice such as "yes" stands in no document: it is judged by the evidence alone."""
+        form = self._options.form
+        is_choice = form is not None and bool(form.choices)
+        probability = probability_of_answer(self._question, ranked, None if is_choice else written.text)
+        return _Draft(written, probability, is_found(probability, with_answer=not is_choice))
+
+    def _constraint(self, close: CloseReading | None) -> Constraint | None:
+        """To the form that was asked for, or a refusal; None: any text."""
+        if self._options.form is None:
+            return None
+        if close is not None:
+            shown = [excerpt.text for excerpt in close.shown]
+        else:
+            shown = [page.text for document in self._documents for leaf in document.leaves() for page in leaf.pages]
+        return Constraint([*self._options.form.strings(shown), NOT_FOUND], self._backbone)
 
     def _ways(self) -> tuple[Way, ...]:
         return ways_to_answer(
@@ -231,6 +250,7 @@ class Asking:
             temperature=self._options.temperature,
             seed=self._options.seed,
             stop_text=NEXT_QUESTION,  # small models go on asking themselves
+            constraint=self._constraint(close),
             cancel=self._cancel,
         )
         decoding_since: float | None = None
@@ -247,19 +267,18 @@ class Asking:
 
     def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading) -> Answer:
         written = draft.written
-        found = is_found(draft.probability) or written.stopped
+        found = draft.is_supported or written.stopped
         citations = _citations(ranked, written.text) if found else ()
         text = written.text.strip()
         if found and not written.stopped and draft.refuses:
-            text = (
-                citations[0].quote if citations else ""
-            )  # the evidence is strong though the model saw no answer in it
+            # The evidence is strong though the model saw no answer in it; a quote has no form.
+            text = citations[0].quote if citations and self._options.form is None else ""
             found = bool(text)
         return Answer(
             question=self._question,
             answer=text if found else NOTHING_FOUND,
             found=found,
-            citations=citations,
+            citations=citations if found else (),
             coverage=self._coverage(close if self._looked is None else None),
             timing=self._cost.timing(),
             model=self._backbone.name,

@@ -9,6 +9,7 @@ from tokenizers.decoders import DecodeStream
 
 from llm.backbone import Backbone
 from llm.runtime.working import WorkingKV
+from llm.structured.constraint import Constraint
 
 
 @dataclass(slots=True)
@@ -17,7 +18,7 @@ class Generated:
 
     text: str = ""
     token_ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)  # natural log, of each token under the model
+    logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
     stopped: bool = False  # by `cancel`
 
     @property
@@ -35,12 +36,13 @@ def generate(
     temperature: float = 0.0,
     seed: int = 0,
     stop_text: str | None = None,
+    constraint: Constraint | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[str]:
     """Yields pieces of text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
 
     Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
-    is no part of it.
+    is no part of it. `constraint` bars tokens.
     """
     sampler = torch.Generator(device="cpu").manual_seed(seed)
     stream = DecodeStream(skip_special_tokens=True)
@@ -50,6 +52,8 @@ def generate(
             into.stopped = True
             return
         logits = backbone.runner.forward(next_ids, kv)
+        if constraint is not None:
+            logits = constraint.masked(logits)
         token = choose_token(logits, temperature, sampler)
         into.logprobs.append(float(logits.log_softmax(-1)[token]))
         if token in backbone.stop_ids:
@@ -63,6 +67,10 @@ def generate(
                 return
             yield piece
         next_ids = [token]
+        if constraint is not None:
+            constraint.take(token)
+            if constraint.is_over:
+                return
 
 
 def choose_token(logits: torch.Tensor, temperature: float, sampler: torch.Generator) -> int:

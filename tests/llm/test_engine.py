@@ -38,7 +38,7 @@ def engine(tiny: Backbone, tmp_path: Path) -> Engine:
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer counts as found: a random model's words would never pass the calibrated threshold."""
-    monkeypatch.setattr("llm.asking.is_found", lambda probability: True)
+    monkeypatch.setattr("llm.asking.is_found", lambda probability, **_: True)
 
 
 def ask(engine: Engine, documents: list[Document], question: str = "Which law governs the lease?") -> Answer:
@@ -93,9 +93,9 @@ def test_a_longer_document_is_read_closely_and_asked_whole_only_where_passages_g
         LEASE + "\n\n".join(f"Annex {number} of this lease is empty and has no rent." for number in range(20))
     )
     assert engine.coverage([longer]).tokens_read > 800
-    monkeypatch.setattr("llm.asking.is_found", lambda probability: True)
+    monkeypatch.setattr("llm.asking.is_found", lambda probability, **_: True)
     from_passages = ask(engine, [longer])
-    monkeypatch.setattr("llm.asking.is_found", lambda probability: False)
+    monkeypatch.setattr("llm.asking.is_found", lambda probability, **_: False)
     from_nothing = ask(engine, [longer])
     assert (
         from_passages.coverage.tokens_read
