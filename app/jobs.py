@@ -1,15 +1,16 @@
-"""Work in the background: sources parsed and read one after the other, whether or not a browser still looks on.
+"""Work in the background: sources added and documents read, whether or not a browser still looks on.
 
-One daemon thread works; statuses are plain frozen values. Jobs live as long as the process: after a restart, what
-was committed is kept (a reading goes on where it stopped) and the source is simply handed over again.
+Two daemon threads work: one parses sources and makes them ready for questions, one after the other; the other reads
+whole what takes longer, the smallest first. So a long reading keeps no new document waiting. Statuses are plain frozen
+values. Jobs live as long as the process: after a restart, what was committed is kept, and `read` goes on there.
 """
 
 import logging
-import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -43,7 +44,7 @@ class JobStatus:
     rate_per_s: float = 0.0
     eta_s: float | None = None
     error: str | None = None  # one sentence, when the stage is "failed"
-    entry_id: str | None = None  # from the end of parsing on
+    entry_id: str | None = None  # from the end of parsing on; the document can be asked about from stage "read" on
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -54,31 +55,51 @@ class JobStatus:
 @dataclass(slots=True)
 class _Job:
     status: JobStatus
-    source: Path
+    source: Path | None  # None: the document is in the library already
     options: ReadOptions
     cancel: threading.Event = field(default_factory=threading.Event)
 
 
 class Jobs:
-    """The queue of one process and its worker."""
+    """The work of one process and its workers."""
 
     def __init__(self, longleaf: Longleaf) -> None:
         self._longleaf = longleaf
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._worker = threading.Thread(target=self._work, name="longleaf-jobs", daemon=True)
-        self._worker.start()
+        self._adding = _Lane("longleaf-adding", self._add, lambda job: 0)
+        self._reading = _Lane("longleaf-reading", self._read, lambda job: job.status.total)
 
     def submit(self, sources: Sequence[tuple[Path, str]], options: ReadOptions = ReadOptions()) -> list[str]:  # noqa: B008
         """Queues (path, name as the person knows it); the jobs' ids, in the same order."""
-        jobs = [_Job(JobStatus(uuid.uuid4().hex[:12], name), Path(path), options) for path, name in sources]
-        with self._lock:
-            self._jobs.update({job.status.id: job for job in jobs})
-            self._forget_old()
-        for job in jobs:
-            self._waiting.put(job.status.id)
+        jobs = [_Job(JobStatus(_new_id(), name), Path(path), options) for path, name in sources]
+        self._queue(jobs, self._adding)
         return [job.status.id for job in jobs]
+
+    def read(self, entry_id: str) -> str:
+        """Queues the whole reading of a document of the library, or finds that it is queued; the job's id.
+
+        Raises NotInLibrary.
+        """
+        entry = self._longleaf.entry(entry_id)
+        for status in self.jobs():
+            if status.entry_id == entry.id and not status.is_finished:
+                return status.id
+        job = _Job(JobStatus(_new_id(), entry.name, entry_id=entry.id, problems=entry.problems), None, ReadOptions())
+        self._queue([job], self._adding)
+        return job.status.id
+
+    def retry(self, job_id: str, options: ReadOptions) -> None:
+        """Queues a job again that failed or was cancelled, with other options. Raises BadRequest."""
+        job = self._find(job_id)
+        if job.status.stage not in ("failed", "cancelled"):
+            raise BadRequest(f"{job.status.name} cannot be tried again: it is {job.status.stage!r}, not failed")
+        again = _Job(
+            JobStatus(job_id, job.status.name, entry_id=job.status.entry_id),
+            job.source,
+            options if job.source else job.options,
+        )
+        self._queue([again], self._adding)
 
     def jobs(self) -> list[JobStatus]:
         """Every job that is remembered, oldest first."""
@@ -96,14 +117,29 @@ class Jobs:
         if job.status.stage == "waiting":
             self._update(job, stage="cancelled")
 
+    def dismiss(self, job_id: str) -> None:
+        """Forgets a finished job. Raises BadRequest."""
+        job = self._find(job_id)
+        if not job.status.is_finished:
+            raise BadRequest(f"{job.status.name} is still being worked on; cancel it first")
+        with self._lock:
+            self._jobs.pop(job_id, None)
+
     def close(self) -> None:
-        """Cancels everything and waits for the worker."""
+        """Cancels everything and waits for the workers."""
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
             job.cancel.set()
-        self._waiting.put(None)
-        self._worker.join()
+        self._adding.close()
+        self._reading.close()
+
+    def _queue(self, jobs: Sequence[_Job], lane: "_Lane") -> None:
+        with self._lock:
+            self._jobs.update({job.status.id: job for job in jobs})
+            self._forget_old()
+        for job in jobs:
+            lane.put(job)
 
     def _find(self, job_id: str) -> _Job:
         with self._lock:
@@ -122,35 +158,93 @@ class Jobs:
         with self._lock:
             job.status = replace(job.status, **changes)  # type: ignore[arg-type]
 
-    def _work(self) -> None:
-        while (job_id := self._waiting.get()) is not None:
-            with self._lock:
-                job = self._jobs.get(job_id)
-            if job is None or job.status.is_finished:
-                continue
-            try:
-                self._run(job)
-            except Exception as error:  # noqa: BLE001  the worker must outlive any one job
-                if job.cancel.is_set():
-                    self._update(job, stage="cancelled", eta_s=None)
-                    continue
-                sentence = sentence_of(error)
-                if sentence is None:
-                    _log.exception("job %s failed on %s", job.status.id, job.status.name)
-                    sentence = f"{job.status.name} could not be read: an unexpected {type(error).__name__}; see the log"
-                self._update(job, stage="failed", error=sentence, eta_s=None)
+    def _add(self, job: _Job) -> None:
+        """Parses, and makes ready for questions; a document that is longer than that is handed on to be read."""
+        with self._ending(job):
+            entry_id = job.status.entry_id
+            self._update(job, stage="index" if job.source is None else "parse")
+            if job.source is not None:
+                show = _ParseProgress(lambda **changes: self._update(job, **changes))
+                entry = self._longleaf.add(
+                    job.source, name=job.status.name, options=job.options, on_progress=show, cancel=job.cancel
+                )
+                entry_id = entry.id
+                self._update(job, entry_id=entry_id, problems=entry.problems, done=0, total=0)
+            assert entry_id is not None, "a job has a source or a document"
+            self._follow(job, self._longleaf.prepare([entry_id], job.cancel))
+            entry = self._longleaf.entry(entry_id)
+            if job.cancel.is_set() or entry.is_read:
+                self._update(job, stage="cancelled" if job.cancel.is_set() else "done", eta_s=None)
+            else:
+                self._update(
+                    job, stage="waiting", done=entry.tokens_read, total=entry.tokens or 0, unit="tokens", eta_s=None
+                )
+                self._reading.put(job)
 
-    def _run(self, job: _Job) -> None:
-        self._update(job, stage="parse")
-        show = _ParseProgress(lambda **changes: self._update(job, **changes))
-        entry = self._longleaf.add(
-            job.source, name=job.status.name, options=job.options, on_progress=show, cancel=job.cancel
-        )
-        self._update(job, entry_id=entry.id, problems=entry.problems, done=0, total=0)
-        if not job.cancel.is_set():
-            for progress in self._longleaf.read([entry.id], job.cancel):
-                self._update(job, **_shown(progress))
-        self._update(job, stage="cancelled" if job.cancel.is_set() else "done", eta_s=None)
+    def _read(self, job: _Job) -> None:
+        with self._ending(job):
+            assert job.status.entry_id is not None, "what is read is in the library"
+            self._update(job, stage="read", rate_per_s=0.0)
+            self._follow(job, self._longleaf.read([job.status.entry_id], job.cancel))
+            self._update(job, stage="cancelled" if job.cancel.is_set() else "done", eta_s=None)
+
+    def _follow(self, job: _Job, steps: Iterator[ReadingProgress]) -> None:
+        for progress in steps:
+            self._update(job, **_shown(progress))
+
+    @contextmanager
+    def _ending(self, job: _Job) -> Iterator[None]:
+        """A worker must outlive any one job: what goes wrong becomes the job's end, in one sentence."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            if job.cancel.is_set():
+                self._update(job, stage="cancelled", eta_s=None)
+                return
+            sentence = sentence_of(error)
+            if sentence is None:
+                _log.exception("job %s failed on %s", job.status.id, job.status.name)
+                sentence = f"{job.status.name} could not be read: an unexpected {type(error).__name__}; see the log"
+            self._update(job, stage="failed", error=sentence, eta_s=None)
+
+
+class _Lane:
+    """A worker and what waits for it; of that the one with the smallest `size` goes first."""
+
+    def __init__(self, name: str, run: Callable[[_Job], None], size: Callable[[_Job], int]) -> None:
+        self._run, self._size = run, size
+        self._waiting: list[_Job] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, job: _Job) -> None:
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Lets what runs end, starts nothing more, and waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting)
+                if self._closed:
+                    return
+                job = min(self._waiting, key=self._size)
+                self._waiting.remove(job)
+            if not job.status.is_finished:
+                self._run(job)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
 
 
 def _shown(progress: ReadingProgress) -> dict[str, object]:

@@ -96,6 +96,9 @@ class Desk:
             return False
         return not self.can_read(documents) or self.is_read_whole(documents)
 
+    def is_indexed(self, leaf: Document) -> bool:
+        return self._evidence.is_built(leaf)
+
     def is_ready(self, documents: Sequence[Document]) -> bool:
         """Whether nothing is left that `prepare` would do."""
         if not all(self._evidence.is_built(leaf) for leaf in _leaves(documents)):

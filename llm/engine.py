@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingest.document import Document
-from llm.answer import AskOptions, Coverage, Event, ModelName, ReadingProgress
+from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.asking import Asking
 from llm.backbone import Backbone, load_backbone
+from llm.citing import cite
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
+from llm.evidence.quoting import quotes
 from llm.kv.codec import KVDtype
 
 _YIELD_S = 0.005
@@ -68,6 +70,11 @@ class Engine:
     def context_tokens(self) -> int:
         return self._backbone.context_tokens
 
+    @property
+    def exact_tokens(self) -> int:
+        """How many tokens of documents a question can attend to at once."""
+        return self._desk.readings.exact_tokens
+
     def count_tokens(self, text: str) -> int:
         return len(self._backbone.prompt.encode(text))
 
@@ -99,6 +106,18 @@ class Engine:
     def tokens_read(self, documents: Sequence[Document]) -> int:
         """Tokens of the documents whose KV is on disk; `coverage` has their number."""
         return self._desk.tokens_read(documents)
+
+    def search(self, documents: Sequence[Document], query: str, limit: int) -> tuple[Citation, ...]:
+        """The passages that fit the query best, best first, each once; of documents that are indexed already."""
+        indexed = [leaf for document in documents for leaf in document.leaves() if self._desk.is_indexed(leaf)]
+        if not indexed:
+            return ()
+        with self._asking():
+            ranked = self._desk.searcher(indexed).rank(query, limit)
+            cited = [
+                cite(one.document, one.page_index, one.start, one.end) for one in quotes(ranked, None, limit=limit)
+            ]
+        return tuple(citation for citation in cited if citation.verified)
 
     def ask(
         self,

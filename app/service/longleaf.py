@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import BadRequest, NotInLibrary
-from app.service.answers import store_answer, stored_answers
+from app.service.answers import store_answer
 from app.service.engine import PACKAGED, LazyEngine, LoadEngine, load_engine, state_dir
+from app.service.history import History
 from app.service.library import Library, OnSource
 from app.service.marks import Pacer, ReadingMarks
 from app.service.originals import private_dir
+from app.service.suggesting import suggested_questions
+from app.service.tags import checked_tags
 from app.service.turns import Turns
 from app.service.values import Entry, Receipt
 from app.settings import Settings
 from ingest.document import Document
 from ingest.options import ReadOptions
-from llm.answer import Answer, Answered, AskOptions, Event, ReadingProgress
+from llm.answer import Answer, Answered, AskOptions, Citation, Event, ReadingProgress
 from llm.errors import BadQuestion
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Longleaf:
         private_dir(state_dir(settings))
         self._engine = LazyEngine(settings, load, on_text)
         self._model = settings.model or PACKAGED
+        self.history = History(self._library.catalogue)
         self._turns = Turns(settings.data_dir, on_text)
         self._marks = ReadingMarks(self._library.catalogue, self._model)
 
@@ -94,7 +98,7 @@ class Longleaf:
 
     def answers(self, ids: Sequence[str]) -> list[Answer]:
         """What was answered about exactly these documents together, newest last."""
-        return stored_answers(self._library.catalogue, ids)
+        return [kept.answer for kept in self.history.about(ids)]
 
     def read(self, ids: Sequence[str], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
         """Reads documents into the model's memory and keeps that on disk. What was read before costs nothing.
@@ -116,8 +120,9 @@ class Longleaf:
         question: str,
         options: AskOptions = AskOptions(),  # noqa: B008  frozen
         cancel: threading.Event | None = None,
+        conversation: str | None = None,
     ) -> Iterator[Event]:
-        """Reads what is not read yet, then answers; the answer is kept in the catalogue.
+        """Reads what is not read yet, then answers; the answer is kept, in the conversation of that id if one is given.
 
         `cancel` while reading ends without an answer; while answering, with what had come so far. Raises NotInLibrary,
         ModelNotFound, BadQuestion, ContextOverflow.
@@ -125,7 +130,31 @@ class Longleaf:
         if not question.strip():
             raise BadQuestion("the question is empty; write what you want to know")
         documents = self._documents(ids)
-        return self._asking(ids, documents, question, options, cancel or threading.Event())
+        return self._asking(ids, documents, question, options, cancel or threading.Event(), conversation)
+
+    def search(self, query: str, limit: int = 8) -> tuple[Citation, ...]:
+        """The passages of the whole library that fit best, best first; of documents that are indexed.
+
+        Raises BadRequest, ModelNotFound.
+        """
+        if not query.strip():
+            raise BadRequest("there is nothing to look for; type some words")
+        documents = {entry.id: self.document(entry.id) for entry in self.entries() if entry.tokens is not None}
+        return self.engine().search(list(documents.values()), query, limit) if documents else ()
+
+    def window_tokens(self) -> int | None:
+        """How many tokens of documents a question can take in at once; None while no model is loaded."""
+        return self._engine().exact_tokens if self._engine.is_loaded else None
+
+    def suggestions(self, document_id: str) -> list[str]:
+        """Questions that a document may answer, from its headings or the names it defines. Raises NotInLibrary."""
+        return suggested_questions(self.document(document_id))
+
+    def tag(self, key: str, tags: Sequence[str]) -> Entry:
+        """Gives a document these tags instead of those it has. Raises NotInLibrary, BadRequest."""
+        entry = self.entry(key)
+        self._library.catalogue.set_tags(entry.id, checked_tags(tags))
+        return self.entry(entry.id)
 
     def delete(self, key: str) -> Receipt:
         """Removes a document and every trace of it: copy, text, KV, index and answers. Raises NotInLibrary."""
@@ -179,7 +208,13 @@ class Longleaf:
                 self._marks.note(self.engine(), ids, documents)
 
     def _asking(
-        self, ids: Sequence[str], documents: list[Document], question: str, options: AskOptions, cancel: threading.Event
+        self,
+        ids: Sequence[str],
+        documents: list[Document],
+        question: str,
+        options: AskOptions,
+        cancel: threading.Event,
+        conversation: str | None,
     ) -> Iterator[Event]:
         engine = self.engine()
         if not engine.is_ready(documents):
@@ -189,7 +224,7 @@ class Longleaf:
         for event in engine.ask(documents, question, options, cancel):
             self._check_still_there(ids, cancel)
             if isinstance(event, Answered):
-                store_answer(self._library.catalogue, ids, event.answer)
+                store_answer(self._library.catalogue, ids, event.answer, conversation)
             yield event
 
     def _check_still_there(self, ids: Sequence[str], cancel: threading.Event) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.document import Kind, Problem
+from llm.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,39 @@ class Receipt:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "total_bytes": self.total_bytes}
+
+
+VERDICTS = ("right", "wrong", "wrong evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as the library keeps it, and what a person thought of it."""
+
+    number: int
+    asked_at: str  # ISO 8601, UTC
+    conversation: str | None  # the id; None: asked outside any
+    documents: tuple[str, ...]  # ids of what was asked about
+    answer: Answer
+    verdict: str | None = None  # one of VERDICTS
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `ask --json`, and what the library knows beside it."""
+        kept = {"number": self.number, "asked_at": self.asked_at, "conversation": self.conversation}
+        judged = None if self.verdict is None else {"verdict": self.verdict, "note": self.note}
+        return {**kept, **self.answer.as_json(), "feedback": judged}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Questions that belong together."""
+
+    id: str
+    title: str  # given by a person, else the first question
+    num_answers: int
+    began_at: str
+    last_at: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

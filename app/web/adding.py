@@ -18,7 +18,7 @@ from app.web.render import library as fragments
 from app.web.render.answer import in_progress
 from app.web.services import Services
 from app.web.state import PageState, Shelf, Starter
-from app.web.theme import fragment
+from app.web.theme import HIDDEN, fragment
 from ingest.options import PageRange, ReadOptions
 
 BUSY_S, IDLE_S = 1.0, 5.0  # how often the page looks for news
@@ -41,18 +41,24 @@ class AddPanel:
                 self.add_path = gr.Button("Add this path", size="sm", elem_id="ll-add-path")
 
     def wire(
-        self, state: PageState, notice: gr.HTML, timer: gr.Timer, answer: gr.HTML, samples: Sequence[gr.HTML]
+        self,
+        state: PageState,
+        notice: gr.HTML,
+        timer: gr.Timer,
+        answer: gr.HTML,
+        samples: Sequence[gr.HTML],
+        failed: gr.HTML,
     ) -> None:
-        """`samples` offer samples; `answer` says that a sample's question waits until it is read."""
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        """`samples` offer samples, `failed` to try again; `answer` says that a sample's question still waits."""
         options = [self.pages, self.password, self.ocr]
         added = [state.shelf, notice, timer, self.password]
-        self.drop.select(self.add_upload, [state.shelf, *options], added, **hidden)
+        self.drop.select(self.add_upload, [state.shelf, *options], added, **HIDDEN)
         gr.on(
-            [self.add_path.click, self.path.submit], self.add_typed, [state.shelf, self.path, *options], added, **hidden
+            [self.add_path.click, self.path.submit], self.add_typed, [state.shelf, self.path, *options], added, **HIDDEN
         )
         for panel in samples:
-            panel.select(self.add_sample, [state.shelf], [*added, answer], **hidden)
+            panel.select(self.add_sample, [state.shelf], [*added, answer], **HIDDEN)
+        failed.select(self.retry, [state.shelf, *options], added, **HIDDEN)
 
     def add_upload(self, event: gr.EventData, shelf: Shelf, pages: str, password: str, ocr: bool) -> tuple[Any, ...]:
         """A batch of files that the browser has finished sending; a refusal when it reports one."""
@@ -94,6 +100,18 @@ class AddPanel:
         shelf_after = replace(shelf_after, starter=Starter(next(iter(shelf_after.fresh)), question))
         return shelf_after, *rest, in_progress(question, f"Reading {name} first", None, "", 0)
 
+    def retry(self, event: gr.EventData, shelf: Shelf, pages: str, password: str, ocr: bool) -> tuple[Any, ...]:
+        """Once more what failed, with the options as they are now: a password, say."""
+        job_id = arg_of(event)
+        if act_of(event) != "retry":
+            return (gr.skip(),) * 4
+
+        def again() -> list[str]:
+            self._services.jobs.retry(job_id, _options(pages, password, ocr))
+            return [job_id]
+
+        return self._added(shelf, again)
+
     def _added(self, shelf: Shelf, submit: Callable[[], list[str]]) -> tuple[Any, ...]:
         try:
             job_ids = submit()
@@ -118,9 +136,9 @@ def _options(pages: str, password: str, ocr: bool) -> ReadOptions:
 
 
 def _is_copied(jobs: Jobs, job_id: str) -> bool:
-    """The library holds its own copy, or will never make one."""
+    """The library holds its own copy, or will never make one; what failed may be tried again until it is dismissed."""
     try:
         status = jobs.job(job_id)
     except BadRequest:
         return True
-    return status.is_finished or status.entry_id is not None
+    return status.stage in ("done", "cancelled") or status.entry_id is not None

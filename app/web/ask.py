@@ -1,7 +1,8 @@
 """The ask panel: the question, the answer as it streams, its citations, and what was asked before.
 
-Owns its components and their events. One consumer puts questions: whatever wants something asked sets the page's
-`ask` state. Answers come from `Questions`, whose threads go on when the tab is closed.
+Owns its components and their events. One consumer shows answers: whatever wants a question put, a running one followed
+or a kept answer shown sets the page's `ask` state. Answers come from `Questions`, whose threads go on when the tab is
+closed; the address of the page names the question or answer, so that a reload finds it again.
 """
 
 import logging
@@ -12,17 +13,17 @@ from typing import Any
 import gradio as gr
 
 from app.errors import LongleafAppError, sentence_of
-from app.service import Longleaf
+from app.service import KeptAnswer, Longleaf
 from app.web.asking import FAULT, Progress, Questions
-from app.web.events import act_of, arg_of, position
+from app.web.events import act_of, arg_of, position, sentence, text_of
 from app.web.render import answer as fragments
 from app.web.samples import Sample, questions_for
 from app.web.state import Ask, PageState, View
-from app.web.theme import fragment
-from llm.answer import Answer
+from app.web.theme import HIDDEN, fragment
 
 log = logging.getLogger(__name__)
 MAX_QUESTION = 4000  # characters
+MAX_NUMBER = 1_000_000_000
 
 
 class AskPanel:
@@ -31,7 +32,6 @@ class AskPanel:
     def __init__(self, longleaf: Longleaf, questions: Questions, samples: Sequence[Sample]) -> None:
         self._longleaf, self._questions, self._samples = longleaf, questions, samples
         self.running = gr.State(None)  # id of the question that is being answered
-        self.shown = gr.State(None)  # the Answer that is shown
         self.scope = fragment("ll-scope")
         with gr.Row(elem_id="ll-composer"):
             self.question = gr.Textbox(
@@ -47,40 +47,61 @@ class AskPanel:
         self.earlier = fragment("ll-earlier")
 
     def wire(self, page: gr.Blocks, state: PageState) -> None:
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        about = [self.scope, self.chips, self.welcome, self.answer, self.earlier, self.shown]
-        page.load(self.describe, [state.chosen, self.shown], about, **hidden)
-        state.chosen.change(self.describe, [state.chosen, self.shown], about, **hidden)
-        gr.on(
-            [self.question.submit, self.send.click], self.put,
-            [self.question, state.ask, self.running], [state.ask], **hidden,
-        )  # fmt: skip
-        self.chips.select(self.put_suggested, [state.ask, self.running], [state.ask], **hidden)
+        about = [self.scope, self.chips, self.welcome, self.answer, self.earlier, state.shown]
+        seen = [state.chosen, state.shown, state.conversation]
+        page.load(self.arrive, [state.ask], [state.ask], **HIDDEN)
+        page.load(self.describe, seen, about, **HIDDEN)
+        state.chosen.change(self.describe, seen, about, **HIDDEN)
+        put = [state.ask, self.running]
+        gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
+        self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)
         streamed = [
-            self.answer, state.view, self.running, self.shown, self.question,
-            self.send, self.stop, self.earlier, self.chips, self.welcome,
+            self.answer, state.view, self.running, state.shown, self.question, self.send, self.stop, self.earlier,
+            self.chips, self.welcome, state.chosen, state.conversation,
         ]  # fmt: skip
-        state.ask.change(self.answer_it, [state.ask, state.chosen], streamed, concurrency_limit=None, **hidden)
-        self.stop.click(self.stop_it, [self.running], None, queue=False, **hidden)
-        self.answer.select(self.show_citation, [self.shown, state.view], [state.view], **hidden)
+        state.ask.change(
+            self.answer_it, [state.ask, state.chosen, state.conversation], streamed, concurrency_limit=None, **HIDDEN
+        )
+        self.stop.click(self.stop_it, [self.running], None, queue=False, **HIDDEN)
+        self.answer.select(
+            self.act,
+            [state.shown, state.view, state.ask, self.running],
+            [state.view, state.ask, self.question, self.answer, state.shown],
+            **HIDDEN,
+        )
         self.earlier.select(
-            self.show_earlier,
-            [state.chosen, self.running],
-            [self.answer, self.shown, state.view, self.earlier],
-            **hidden,
+            self.act_earlier,
+            [state.ask, self.running, state.chosen],
+            [state.ask, state.conversation, state.shown, self.answer, self.earlier],
+            **HIDDEN,
         )
 
-    def describe(self, chosen: tuple[str, ...] | None, shown: Answer | None) -> tuple[Any, ...]:
+    def arrive(self, request: gr.Request, ask: Ask) -> Any:
+        """What the address names: a question that is still being answered, or a kept answer."""
+        run, number = (str(request.query_params.get(key) or "") for key in ("run", "answer"))
+        progress = self._questions.progress(run)
+        if progress is not None and progress.kept is not None:
+            return Ask(kept=progress.kept.number, nonce=ask.nonce + 1)
+        if progress is not None:
+            return Ask(run=run, nonce=ask.nonce + 1)
+        if number.isdecimal() and len(number) < 10:
+            return Ask(kept=int(number), nonce=ask.nonce + 1)
+        latest = self._questions.latest()
+        return gr.skip() if latest is None else Ask(run=latest, nonce=ask.nonce + 1)
+
+    def describe(
+        self, chosen: tuple[str, ...] | None, shown: KeptAnswer | None, conversation: str | None
+    ) -> tuple[Any, ...]:
         """What the question goes to, ready questions, and what was asked before about the same documents."""
         entries = self._longleaf.entries()
-        names = [entry.name for entry in entries if entry.id in (chosen or ())]
+        named = [entry for entry in entries if entry.id in (chosen or ())]
         gone = shown is not None and not self._is_current(shown)
         return (
-            fragments.scope(names) if entries else "",
-            fragments.suggestions(questions_for(self._samples, names)) if shown is None or gone else "",
+            fragments.scope(named, self._longleaf.window_tokens()) if entries and chosen is not None else "",
+            fragments.suggestions(self._suggested(chosen)) if shown is None or gone else "",
             "" if entries else fragments.welcome([(s.path.name, s.kind, s.questions[0]) for s in self._samples]),
             "" if gone else gr.skip(),
-            self._earlier(chosen, None if gone else shown),
+            self._earlier(chosen, None if gone else shown, conversation),
             None if gone else gr.skip(),
         )
 
@@ -91,10 +112,15 @@ class AskPanel:
     def put_suggested(self, event: gr.EventData, ask: Ask, running: str | None) -> Any:
         return self.put(arg_of(event), ask, running)
 
-    def answer_it(self, ask: Ask, chosen: tuple[str, ...] | None) -> Iterator[tuple[Any, ...]]:
-        """Streams what the question comes to, until it is over."""
+    def answer_it(
+        self, ask: Ask, chosen: tuple[str, ...] | None, conversation: str | None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Shows a kept answer, or streams what a question comes to, until it is over."""
         try:
-            run_id = self._questions.start(chosen or (), ask.question)
+            if ask.kept is not None:
+                yield self._opened(self._longleaf.history.answer(ask.kept))
+                return
+            run_id = ask.run or self._questions.start(chosen or (), ask.question, conversation)
         except LongleafAppError as error:
             yield _update(answer=fragments.failed(ask.question, str(error)))
             return
@@ -103,54 +129,113 @@ class AskPanel:
             for progress in self._questions.follow(run_id):
                 view = View.of(progress.citations) if progress.citations and not viewed else None
                 viewed = viewed or view is not None
-                yield self._streamed(progress, run_id, view) if not progress.over else self._over(progress, chosen)
+                yield self._streamed(progress, run_id, view) if not progress.over else self._over(progress)
         except Exception:
             log.exception("showing an answer failed")
             yield _update(answer=fragments.failed(ask.question, FAULT), running=None, asking=False)
 
+    def _opened(self, kept: KeptAnswer) -> tuple[Any, ...]:
+        """A kept answer, its documents chosen again."""
+        there = {entry.id for entry in self._longleaf.entries()}
+        chosen = tuple(doc_id for doc_id in kept.documents if doc_id in there)
+        return _update(
+            answer=fragments.answered(kept.answer, kept), view=_view_of(kept), shown=kept,
+            earlier=self._earlier(kept.documents, kept, kept.conversation), chips="", welcome="",
+            chosen=chosen or _KEEP, conversation=kept.conversation,
+        )  # fmt: skip
+
     def _streamed(self, progress: Progress, run_id: str, view: View | None) -> tuple[Any, ...]:
         return _update(
             answer=fragments.in_progress(
-                progress.question, progress.status, progress.reading, progress.text, len(progress.citations)
+                progress.question, progress.status, progress.reading, progress.text, len(progress.citations), run_id
             ),
-            view=view, running=run_id, question="", asking=True, chips="", welcome="",
+            view=view, running=run_id, question="", asking=True, chips="", welcome="", chosen=progress.ids,
+            conversation=progress.conversation,
         )  # fmt: skip
 
-    def _over(self, progress: Progress, chosen: tuple[str, ...] | None) -> tuple[Any, ...]:
+    def _over(self, progress: Progress) -> tuple[Any, ...]:
         if progress.answer is None or progress.error is not None:
             sentence = progress.error or FAULT
             failed = fragments.failed(progress.question, sentence, progress.text)
             return _update(answer=failed, running=None, question=progress.question, asking=False)
-        answer = _with_what_was_looked_at(progress.answer, progress)
+        answer = progress.answer
+        if not answer.found and not answer.citations:  # then the nearest passages are shown
+            answer = replace(answer, citations=progress.citations)
+        kept = replace(progress.kept, answer=answer) if progress.kept else None
         return _update(
-            answer=fragments.answered(answer), view=View.of(answer.citations), running=None, shown=answer,
-            asking=False, earlier=self._earlier(chosen, answer),
+            answer=fragments.answered(answer, kept), view=View.of(answer.citations, 0, answer.looked_at),
+            running=None, shown=kept, asking=False, chosen=progress.ids, conversation=progress.conversation,
+            earlier=self._earlier(progress.ids, kept, progress.conversation),
         )  # fmt: skip
 
     def stop_it(self, running: str | None) -> None:
         self._questions.stop(running)
 
-    def show_citation(self, event: gr.EventData, shown: Answer | None, view: View) -> Any:
-        """A click on [2] or on the second citation."""
-        citations = shown.citations if shown is not None else ()
-        at = position(event, len(citations))
-        return gr.skip() if at is None or act_of(event) != "cite" else View.of(citations, at)
+    def act(
+        self, event: gr.EventData, shown: KeptAnswer | None, view: View, ask: Ask, running: str | None
+    ) -> tuple[Any, ...]:
+        """A click in the answer: a citation, ask again, edit, a verdict, a note, delete. Ignored without an answer."""
+        keep = (gr.skip(),) * 5
+        if shown is None:
+            return keep
+        try:
+            match act_of(event), arg_of(event):
+                case "cite", _:
+                    at = position(event, len(shown.answer.citations))
+                    return keep if at is None else (_view_of(shown, at), *keep[1:])
+                case "again", _:
+                    return gr.skip(), self.put(shown.answer.question, ask, running), *keep[2:]
+                case "edit", _:
+                    return gr.skip(), gr.skip(), shown.answer.question, *keep[3:]
+                case "judge", verdict:
+                    return (*keep[:3], *self._judged(shown, verdict, shown.note))
+                case "note", _ if shown.verdict:
+                    return (*keep[:3], *self._judged(shown, shown.verdict, text_of(event)))
+                case "delete-answer", _:
+                    self._longleaf.history.delete_answer(shown.number)
+                    return View(), gr.skip(), gr.skip(), "", None
+        except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
+            return (*keep[:3], fragments.failed(shown.answer.question, sentence(error)), gr.skip())
+        return keep
 
-    def show_earlier(self, event: gr.EventData, chosen: tuple[str, ...] | None, running: str | None) -> tuple[Any, ...]:
-        answers = self._longleaf.answers(chosen or ()) if not running else []
-        at = position(event, len(answers))
-        if at is None:
-            return (gr.skip(),) * 4
-        shown = answers[at]
-        return fragments.answered(shown), shown, View.of(shown.citations), fragments.earlier(answers, shown)
+    def _judged(self, shown: KeptAnswer, verdict: str, note: str) -> tuple[str, KeptAnswer]:
+        self._longleaf.history.judge(shown.number, verdict, note)
+        judged = replace(shown, verdict=verdict, note=note)
+        return fragments.answered(judged.answer, judged), judged
 
-    def _earlier(self, chosen: tuple[str, ...] | None, shown: Answer | None) -> str:
-        return fragments.earlier(self._longleaf.answers(chosen), shown) if chosen else ""
+    def act_earlier(
+        self, event: gr.EventData, ask: Ask, running: str | None, chosen: tuple[str, ...] | None
+    ) -> tuple[Any, ...]:
+        """An earlier answer, or a new conversation. Ignored while a question is being answered."""
+        number = position(event, MAX_NUMBER)
+        if running is None and act_of(event) == "new":
+            return gr.skip(), None, None, "", self._earlier(chosen, None, None)
+        if running is None and act_of(event) == "earlier" and number is not None:
+            return Ask(kept=number, nonce=ask.nonce + 1), *(gr.skip(),) * 4
+        return (gr.skip(),) * 5
 
-    def _is_current(self, answer: Answer) -> bool:
+    def _earlier(self, chosen: Sequence[str] | None, shown: KeptAnswer | None, conversation: str | None) -> str:
+        history = self._longleaf.history
+        answers = history.answers(conversation) if conversation else []
+        if conversation and answers:
+            return fragments.earlier(answers, shown, history.conversation(conversation))
+        return fragments.earlier(history.about(chosen), shown, None) if chosen else ""
+
+    def _suggested(self, chosen: tuple[str, ...] | None) -> list[str]:
+        """The ready questions of a sample; of another document, from its headings or names. Of several, none."""
+        if chosen is None or len(chosen) != 1:
+            return []
+        try:
+            ready = questions_for(self._samples, [self._longleaf.entry(chosen[0]).name])
+            return ready or self._longleaf.suggestions(chosen[0])
+        except LongleafAppError as error:
+            log.info("no questions are suggested: %s", error)
+            return []
+
+    def _is_current(self, kept: KeptAnswer) -> bool:
         """Whether the documents that it cites are still in the library."""
         try:
-            for cite in answer.citations:
+            for cite in kept.answer.citations:
                 self._longleaf.document(cite.document)
         except LongleafAppError as error:
             log.info("an answer is not shown any more: %s", sentence_of(error))
@@ -158,9 +243,8 @@ class AskPanel:
         return True
 
 
-def _with_what_was_looked_at(answer: Answer, progress: Progress) -> Answer:
-    """A question without an answer shows the nearest passages instead of citations."""
-    return answer if answer.found or answer.citations else replace(answer, citations=progress.citations)
+def _view_of(kept: KeptAnswer, at: int = 0) -> View:
+    return View.of(kept.answer.citations, at, kept.answer.looked_at)
 
 
 _KEEP: Any = object()
@@ -169,10 +253,14 @@ _KEEP: Any = object()
 def _update(
     *,
     answer: Any = _KEEP, view: View | None = None, running: Any = _KEEP, shown: Any = _KEEP, question: Any = _KEEP,
-    asking: bool | None = None, earlier: Any = _KEEP, chips: Any = _KEEP, welcome: Any = _KEEP,
+    asking: bool | None = None, earlier: Any = _KEEP, chips: Any = _KEEP, welcome: Any = _KEEP, chosen: Any = _KEEP,
+    conversation: Any = _KEEP,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The outputs of `answer_it` in their order; what is not given stays as it is."""
     send = gr.skip() if asking is None else gr.Button(visible=not asking)
     stop = gr.skip() if asking is None else gr.Button(visible=asking)
-    values = (answer, _KEEP if view is None else view, running, shown, question, send, stop, earlier, chips, welcome)
+    values = (
+        answer, _KEEP if view is None else view, running, shown, question, send, stop, earlier, chips, welcome, chosen,
+        conversation,
+    )  # fmt: skip
     return tuple(gr.skip() if value is _KEEP else value for value in values)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import BadRequest, sentence_of
-from app.service import Longleaf
+from app.service import KeptAnswer, Longleaf
 from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta
 
 log = logging.getLogger(__name__)
@@ -26,11 +26,14 @@ class Progress:
     """What one question has come to."""
 
     question: str
+    ids: tuple[str, ...] = ()  # of the documents that it is put to
+    conversation: str = ""
     status: str = "Opening the documents and the model"
     reading: ReadingProgress | None = None
     citations: tuple[Citation, ...] = ()
     text: str = ""
     answer: Answer | None = None
+    kept: KeptAnswer | None = None  # as the library keeps it; None also where a document was deleted meanwhile
     error: str | None = None  # one sentence
     over: bool = False
 
@@ -47,8 +50,8 @@ class Progress:
 class _Running:
     """One question's thread and its latest progress."""
 
-    def __init__(self, question: str) -> None:
-        self.progress = Progress(question)
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
         self.cancel = threading.Event()
         self.changed = threading.Condition()
 
@@ -66,19 +69,33 @@ class Questions:
         self._running: dict[str, _Running] = {}
         self._lock = threading.Lock()
 
-    def start(self, ids: Sequence[str], question: str, options: AskOptions = AskOptions()) -> str:  # noqa: B008  frozen
-        """The id to follow and stop it by, which cannot be guessed. Raises BadRequest without question or document."""
+    def start(self, ids: Sequence[str], question: str, conversation: str | None = None) -> str:
+        """The id to follow and stop it by, which cannot be guessed. Without a conversation it begins a new one.
+
+        Raises BadRequest without question or document.
+        """
         if not question.strip():
             raise BadRequest("the question is empty; write one")
         if not ids:
             raise BadRequest("no document is chosen; tick at least one in the list")
         run_id = secrets.token_hex(8)
-        running = _Running(question.strip())
+        running = _Running(Progress(question.strip(), tuple(ids), conversation or secrets.token_hex(8)))
         with self._lock:
             self._forget_oldest()
             self._running[run_id] = running
-        threading.Thread(target=self._answer, args=(running, tuple(ids), options), daemon=True).start()
+        threading.Thread(target=self._answer, args=(running,), daemon=True).start()
         return run_id
+
+    def progress(self, run_id: str) -> Progress | None:
+        """None for an id that is not known (any more)."""
+        with self._lock:
+            running = self._running.get(run_id)
+        return running.progress if running else None
+
+    def latest(self) -> str | None:
+        """The id of the question that was put last and is still being answered."""
+        with self._lock:
+            return next((run_id for run_id, run in reversed(self._running.items()) if not run.progress.over), None)
 
     def follow(self, run_id: str) -> Iterator[Progress]:
         """Its progress whenever that changes, at most once in LOOK_EVERY_S; the last one has `over` set."""
@@ -100,10 +117,15 @@ class Questions:
         if running is not None:
             running.cancel.set()
 
-    def _answer(self, running: _Running, ids: tuple[str, ...], options: AskOptions) -> None:
+    def _answer(self, running: _Running) -> None:
+        asked = running.progress
         try:
-            for event in self._longleaf.ask(ids, running.progress.question, options, running.cancel):
+            for event in self._longleaf.ask(
+                asked.ids, asked.question, AskOptions(), running.cancel, asked.conversation
+            ):
                 running.put(running.progress.after(event))
+            *_, last = (None, *self._longleaf.history.answers(asked.conversation))
+            running.put(replace(running.progress, kept=last))
         except Exception as error:
             sentence = sentence_of(error)
             if sentence is None:

@@ -27,6 +27,11 @@ def value_of(event: gr.EventData) -> str:
     return str(event._data.get("value", ""))[:80]
 
 
+def text_of(event: gr.EventData) -> str:
+    """What was written in a field."""
+    return str(event._data.get("value", ""))[:2000]
+
+
 def is_checked(event: gr.EventData) -> bool:
     return event._data.get("checked") is True
 

@@ -14,13 +14,14 @@ from app.errors import BadRequest, LongleafAppError
 from app.jobs import JobStatus
 from app.service import Entry
 from app.web.adding import BUSY_S, IDLE_S
-from app.web.events import act_of, arg_of, is_checked, sentence
+from app.web.events import act_of, arg_of, is_checked, position, sentence, text_of
 from app.web.render import library as fragments
 from app.web.render.answer import failed
 from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, Starter, View
-from app.web.theme import fragment
+from app.web.theme import HIDDEN, fragment
 
+MAX_QUERY = 200  # characters
 Choice = tuple[str, ...] | None  # None: nothing was chosen yet, neither by a person nor by us
 
 
@@ -30,6 +31,11 @@ class LibraryPanel:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.notice = fragment("ll-notice")
+        self.query = gr.Textbox(
+            show_label=False, label="Find in the library", placeholder="Find by name, tag or content", max_lines=1,
+            max_length=MAX_QUERY, container=False, elem_id="ll-find",
+        )  # fmt: skip
+        self.hits = fragment("ll-hits")
         self.jobs = fragment("ll-jobs")
         self.documents = fragment("ll-documents")
         self.sample_links = fragment("ll-sample-links")
@@ -39,12 +45,15 @@ class LibraryPanel:
         """`answer` says why a sample's question was not asked."""
         news = [self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer, answer]
         seen = [state.chosen, state.shelf, state.ask]
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        page.load(self.refresh, seen, news, **hidden)
-        self.timer.tick(self.refresh, seen, news, **hidden)
+        page.load(self.refresh, seen, news, **HIDDEN)
+        self.timer.tick(self.refresh, seen, news, **HIDDEN)
         acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view]
         for panel in (self.documents, self.jobs, self.notice):
-            panel.select(self.act, [state.chosen, state.shelf, state.view], acted, **hidden)
+            panel.select(self.act, [state.chosen, state.shelf, state.view], acted, **HIDDEN)
+        found = [self.documents, state.shelf, self.hits]
+        self.query.input(self.find_name, [self.query, state.chosen, state.shelf], found, **HIDDEN)
+        self.query.submit(self.find_content, [self.query], [self.hits], **HIDDEN)
+        self.hits.select(self.open_hit, [self.query], [state.view], **HIDDEN)
 
     def refresh(self, chosen: Choice, shelf: Shelf, ask: Ask) -> tuple[Any, ...]:
         """The lists as they are now; new documents of this page become the chosen ones; a ready starter is asked."""
@@ -57,9 +66,9 @@ class LibraryPanel:
             asked, after = Ask(shelf.starter.question, ask.nonce + 1), (starter.entry_id,)
         busy = any(not job.is_finished for job in statuses)
         return (
-            fragments.document_list(entries, after or (), shelf.confirming),
+            self._listing(after, shelf),
             self._sample_links(entries),
-            fragments.job_list(_visible(statuses, shelf)),
+            fragments.job_list(_visible(statuses)),
             gr.skip() if after == chosen else after,
             replace(shelf, starter=None) if starter is not None and starter.is_finished else gr.skip(),
             asked,
@@ -91,21 +100,54 @@ class LibraryPanel:
                     notice = fragments.receipt(self._services.longleaf.delete(doc_id))
                     chosen_after = tuple(other for other in chosen_after if other != doc_id)
                     shelf_after, view_after = replace(shelf, confirming=None), self._still_there(view)
+                case "read", doc_id:
+                    self._services.jobs.read(doc_id)
                 case "cancel", job_id:
                     self._services.jobs.cancel(job_id)
                 case "dismiss", job_id:
-                    shelf_after = replace(shelf, dismissed=shelf.dismissed | {job_id})
+                    self._services.jobs.dismiss(job_id)
+                case "tag", doc_id:
+                    shelf_after = replace(shelf, tagging=doc_id)
+                case "tags", doc_id:
+                    self._services.longleaf.tag(doc_id, text_of(event).replace(",", " ").split())
+                    shelf_after = replace(shelf, tagging=None)
                 case "dismiss-notice", _:
                     notice = ""
         except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
             notice = fragments.refusal(sentence(error))
         return (
-            fragments.document_list(self._entries(), chosen_after, shelf_after.confirming),
-            fragments.job_list(_visible(self._services.jobs.jobs(), shelf_after)),
+            self._listing(chosen_after, shelf_after),
+            fragments.job_list(_visible(self._services.jobs.jobs())),
             notice,
             gr.skip() if chosen_after == (chosen or ()) else chosen_after,
             gr.skip() if shelf_after == shelf else shelf_after,
             gr.skip() if view_after == view else view_after,
+        )
+
+    def find_name(self, query: str, chosen: Choice, shelf: Shelf) -> tuple[Any, ...]:
+        """The documents whose names or tags hold what is being typed."""
+        shelf = replace(shelf, query=(query or "")[:MAX_QUERY])
+        return self._listing(chosen, shelf), shelf, ""
+
+    def find_content(self, query: str) -> str:
+        """The passages of all documents that fit best."""
+        if not (query or "").strip():
+            return ""
+        try:
+            return fragments.hits(self._services.longleaf.search(query))
+        except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
+            return fragments.refusal(sentence(error))
+
+    def open_hit(self, event: gr.EventData, query: str) -> Any:
+        """A passage that was found, with the others to step through."""
+        found = self._services.longleaf.search(query)
+        at = position(event, len(found))
+        return gr.skip() if at is None or act_of(event) != "hit" else View.of(found, at)
+
+    def _listing(self, chosen: Choice, shelf: Shelf) -> str:
+        jobs = {job.entry_id: job for job in self._services.jobs.jobs() if job.entry_id is not None}
+        return fragments.document_list(
+            self._entries(), chosen or (), shelf.confirming, jobs, tagging=shelf.tagging, query=shelf.query
         )
 
     def _entries(self) -> list[Entry]:
@@ -148,8 +190,9 @@ def _job_of(starter: Starter | None, statuses: Sequence[JobStatus]) -> JobStatus
     return next((job for job in statuses if starter is not None and job.id == starter.job_id), None)
 
 
-def _visible(statuses: Sequence[JobStatus], shelf: Shelf) -> list[JobStatus]:
-    return [job for job in statuses if job.stage not in ("done", "cancelled") and job.id not in shelf.dismissed]
+def _visible(statuses: Sequence[JobStatus]) -> list[JobStatus]:
+    """The work on what is not in the library yet; the rest is shown at its document."""
+    return [job for job in statuses if job.stage not in ("done", "cancelled") and job.entry_id is None]
 
 
 def _toggled(chosen: tuple[str, ...], doc_id: str, is_on: bool) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import gradio as gr
 from app.web.adding import AddPanel
 from app.web.ask import AskPanel
 from app.web.asking import Questions
+from app.web.history import HistoryPanel
 from app.web.library import LibraryPanel
 from app.web.render.page import header
 from app.web.services import Services
@@ -25,21 +26,26 @@ def build(services: Services) -> gr.Blocks:
     with gr.Blocks(
         title="Longleaf", analytics_enabled=False, fill_width=True, delete_cache=(FORGET_AFTER_S, FORGET_AFTER_S)
     ) as page:
-        state = PageState(gr.State(None), gr.State(Shelf()), gr.State(View()), gr.State(Ask()))
+        state = PageState(
+            chosen=gr.State(None), shelf=gr.State(Shelf()), view=gr.State(View()), ask=gr.State(Ask()),
+            conversation=gr.State(None), shown=gr.State(None),
+        )  # fmt: skip
         fragment("ll-header", header(services.longleaf.settings.model))
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-library-column", min_width=0):
                 fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')
                 adding = AddPanel(services)
                 library = LibraryPanel(services)
+                history = HistoryPanel(services.longleaf)
             with gr.Column(elem_id="ll-ask-column", min_width=0):
                 ask = AskPanel(services.longleaf, questions, services.samples)
             with gr.Column(elem_id="ll-viewer-column", min_width=0):
                 viewer = ViewerPanel(services.longleaf)
-        adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links))
+        adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)
         library.wire(page, state, ask.answer)
         ask.wire(page, state)
         viewer.wire(state)
+        history.wire(page, state, library.notice, ask.answer, ask.earlier)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     # After every event Gradio sums up the times of all earlier ones with pandas, for a dashboard that is off here.
     page._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize

@@ -6,7 +6,7 @@ Owns the shapes only; the panels change them by making new ones.
 from dataclasses import dataclass
 from typing import Any
 
-from llm.answer import Citation
+from llm.answer import Citation, Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,12 @@ class Starter:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The library panel: which jobs this page started last, what it dismissed, what waits for a yes."""
+    """The library panel: which jobs this page started last, what it looks for, what is being changed."""
 
     fresh: frozenset[str] = frozenset()  # jobs whose documents become the chosen ones
-    dismissed: frozenset[str] = frozenset()
+    query: str = ""  # names and tags that hold it are listed
     confirming: str | None = None  # document whose deletion waits for a yes
+    tagging: str | None = None  # document whose tags are being written
     starter: Starter | None = None
 
 
@@ -37,22 +38,28 @@ class View:
     citations: tuple[Citation, ...] = ()
     at: int | None = None  # which citation is shown; None: none of them
     first_line: int | None = None  # of a long text: where the shown part starts; None: around the citation
+    looks: tuple[Look, ...] = ()  # where the model looked for the answer
 
     @classmethod
-    def of(cls, citations: tuple[Citation, ...], at: int = 0) -> "View":
+    def of(cls, citations: tuple[Citation, ...], at: int = 0, looks: tuple[Look, ...] = ()) -> "View":
         """The view of citation `at`; an empty one where there are none."""
         if not citations:
             return cls()
         cite = citations[at]
-        return cls(None, cite.document, cite.page_index, citations, at)
+        return cls(None, cite.document, cite.page_index, citations, at, looks=looks)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to put now. `nonce` makes two equal questions differ, so that the second is asked too."""
+    """What the ask panel is to do now: put a question, follow one that runs, or show a kept answer.
+
+    `nonce` makes two equal wishes differ, so that the second counts too.
+    """
 
     question: str = ""
     nonce: int = 0
+    run: str | None = None  # a question that is being answered
+    kept: int | None = None  # the number of a kept answer
 
 
 @dataclass(frozen=True)
@@ -63,3 +70,5 @@ class PageState:
     shelf: Any  # Shelf
     view: Any  # View
     ask: Any  # Ask
+    conversation: Any  # id of the conversation that questions go to; None: a new one
+    shown: Any  # the KeptAnswer that is shown, or None

@@ -6,10 +6,13 @@ evidence, paper and bark for the rest; text on every ground has a contrast of at
 
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
 
 THEME_DIR = Path(__file__).parents[2] / "assets" / "theme"
+HIDDEN: MappingProxyType[str, Any] = MappingProxyType({"show_progress": "hidden", "api_visibility": "private"})
 PINE = gr.themes.Color(
     c50="#f0f6f2", c100="#dcebe1", c200="#bbd7c6", c300="#8fbba2", c400="#5f9a7a", c500="#3f7d5d",
     c600="#2e654a", c700="#24523c", c800="#1e4231", c900="#193629", c950="#0c1f17", name="pine",

@@ -12,7 +12,7 @@ from app.service import Longleaf
 from app.web.events import act_of, position, sentence, value_of
 from app.web.render import sheet as fragments
 from app.web.state import PageState, View
-from app.web.theme import fragment
+from app.web.theme import HIDDEN, fragment
 from ingest.document import Kind
 
 
@@ -24,9 +24,8 @@ class ViewerPanel:
         self.sheet = fragment("ll-sheet", fragments.empty())
 
     def wire(self, state: PageState) -> None:
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        state.view.change(self.show, [state.view], [self.sheet], **hidden)
-        self.sheet.select(self.step, [state.view], [state.view], **hidden)
+        state.view.change(self.show, [state.view], [self.sheet], **HIDDEN)
+        self.sheet.select(self.step, [state.view], [state.view], **HIDDEN)
 
     def show(self, view: View) -> str:
         if view.leaf is None:
@@ -43,13 +42,13 @@ class ViewerPanel:
         """Previous or next evidence, page, file, or part of a long file."""
         match act_of(event), position(event, 1_000_000_000):
             case "evidence", int(at) if at < len(view.citations):
-                return replace(View.of(view.citations, at), document=view.document)
+                return replace(View.of(view.citations, at, view.looks), document=view.document)
             case "page", int(page_index):
                 return replace(view, page_index=page_index, at=self._cited_at(view, page_index), first_line=None)
             case "lines", int(first_line):
                 return replace(view, first_line=first_line)
             case "file", _:
-                return View(document=view.document, leaf=value_of(event))
+                return replace(view, leaf=value_of(event), page_index=0, at=None, first_line=None)
         return gr.skip()
 
     def _cited_at(self, view: View, page_index: int) -> int | None:

@@ -15,7 +15,7 @@
         const target = event.target.closest("[data-act]");
         if (!target || target.disabled || target.matches("input, select")) return;
         trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "" });
-        if (["cite", "earlier", "open"].includes(target.dataset.act)) revealSheet();
+        if (["cite", "hit", "open"].includes(target.dataset.act)) revealSheet();
       });
       element.addEventListener("change", (event) => {
         const target = event.target.closest("[data-act]");
@@ -36,12 +36,41 @@
       const chosen = menu.querySelector("option[selected]");
       if (chosen) menu.value = chosen.value;
     }
+    element.querySelector("input[autofocus]")?.focus();
+    keepOpen(element);
+    nameAddress(element);
     const stage = element.querySelector(".ll-stage");
     if (stage) {
       sharpen(stage);
       showEvidence(stage);
     }
     markShown();
+  }
+
+  /* The address names the question or the answer that is shown, so that a reload, or another device, finds it again. */
+  function nameAddress(element) {
+    const shown = element.id === "ll-answer" ? element : element.closest?.("#ll-answer");
+    if (!shown) return;
+    const address = shown.querySelector("[data-address]")?.dataset.address;
+    const wanted = address ? "?" + address : shown.querySelector(".ll-answer") ? location.pathname : null;
+    if (wanted && wanted !== location.search) history.replaceState(null, "", wanted);
+  }
+
+  /* What a person opened stays open when the panel is drawn again. */
+  const opened = new Set();
+  function keepOpen(element) {
+    for (const details of element.querySelectorAll("details[data-keep]")) {
+      details.open = opened.has(details.dataset.keep);
+      details.ontoggle = () => (details.open ? opened.add(details.dataset.keep) : opened.delete(details.dataset.keep), centreThumb(details));
+      centreThumb(details);
+    }
+    for (const toggle of element.querySelectorAll("[data-toggle=heat]"))
+      toggle.setAttribute("aria-pressed", document.body.classList.contains("ll-show-heat"));
+  }
+
+  function centreThumb(details) {
+    const strip = details.querySelector(".ll-thumb-strip"), thumb = details.querySelector(".ll-thumb-shown");
+    if (details.open && strip && thumb) strip.scrollLeft = thumb.offsetLeft - strip.clientWidth / 2 + thumb.clientWidth / 2;
   }
 
   // --- Viewer --------------------------------------------------------------------------------------------------------
@@ -195,6 +224,12 @@
     const toggle = event.target.closest("[data-toggle]")?.dataset.toggle;
     if (toggle === "library") document.body.classList.toggle("ll-library-open");
     if (toggle === "answer") document.querySelector("#ll-answer")?.scrollIntoView({ behavior: "smooth", block: "start" });
+    if (toggle === "heat") {
+      const on = document.body.classList.toggle("ll-show-heat");
+      event.target.closest("[data-toggle]").setAttribute("aria-pressed", on);
+    }
+    const copy = event.target.closest("[data-copy]");
+    if (copy) copyText(copy);
     if (toggle === "dark") {
       const dark = document.body.classList.toggle("dark");
       try { localStorage.setItem("longleaf-dark", dark ? "1" : "0"); } catch { /* private window */ }
@@ -202,6 +237,21 @@
     const step = event.target.closest("[data-zoom]")?.dataset.zoom;
     if (step !== undefined) setZoom(Number(step));
   });
+  async function copyText(button) {
+    const label = button.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed by the browser";
+    }
+    setTimeout(() => (button.textContent = label), 1600);
+  }
+  // Enter in a field of a list (a name, tags, a note) is done with it.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input[data-act]")) event.target.blur();
+  });
+
   // A file dropped beside the zone must not replace the page.
   for (const kind of ["dragover", "drop"]) document.addEventListener(kind, (event) => event.preventDefault());
 

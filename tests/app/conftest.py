@@ -32,6 +32,7 @@ class FakeEngine:
 
     model = ModelName("fake", "r1")
     context_tokens = 1000
+    exact_tokens = 900
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -109,6 +110,9 @@ class FakeEngine:
                             )
                         ]  # fmt: skip
         return []
+
+    def search(self, documents: Sequence[Document], query: str, limit: int) -> tuple[Citation, ...]:
+        return tuple(self._cite(documents, query))[:limit]
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         leaves = self._leaves(documents)

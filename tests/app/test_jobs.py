@@ -12,6 +12,7 @@ import pytest
 from app.errors import BadRequest
 from app.jobs import FINISHED, Jobs, JobStatus
 from app.service import Longleaf
+from ingest.options import ReadOptions
 
 
 @pytest.fixture
@@ -89,3 +90,46 @@ def test_a_job_that_is_not_known_is_named(jobs: Jobs) -> None:
     with pytest.raises(BadRequest, match="there is no job 'abc'; it may have been of an earlier run"):
         jobs.job("abc")
     assert FINISHED == ("done", "failed", "cancelled")
+
+
+def test_a_new_document_is_ready_for_questions_while_a_long_one_is_read(
+    jobs: Jobs, longleaf: Longleaf, texts: SimpleNamespace, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+    first = longleaf.add(texts.lease)
+    prepare = engine.prepare
+    monkeypatch.setattr(engine, "prepare", lambda documents, cancel: iter(()))  # too long to be read at once
+
+    def block() -> None:
+        reading.set()
+        assert go_on.wait(20)
+
+    engine.during_reading = block
+    long = jobs.read(first.id)
+    assert jobs.read(first.id) == long
+    assert reading.wait(20)
+    engine.during_reading = lambda: None
+    monkeypatch.setattr(engine, "prepare", prepare)
+    (fresh,) = jobs.submit([(texts.notes, "notes.txt")])
+    assert wait_for(jobs, fresh).stage == "done"
+    assert jobs.job(long).stage == "read"
+    go_on.set()
+    assert wait_for(jobs, long).stage == "done"
+    assert longleaf.entry(first.id).is_read
+
+
+def test_a_failed_source_is_tried_again_and_forgotten(
+    jobs: Jobs, longleaf: Longleaf, texts: SimpleNamespace, tmp_path: Path
+) -> None:
+    late = tmp_path / "late.txt"
+    (job_id,) = jobs.submit([(late, "late.txt")])
+    assert wait_for(jobs, job_id).stage == "failed"
+    late.write_bytes(texts.notes.read_bytes())
+    jobs.retry(job_id, ReadOptions())
+    assert wait_for(jobs, job_id).stage == "done"
+    assert longleaf.entry("late.txt").is_read
+    with pytest.raises(BadRequest, match=r"late\.txt cannot be tried again: it is 'done', not failed"):
+        jobs.retry(job_id, ReadOptions())
+    jobs.dismiss(job_id)
+    with pytest.raises(BadRequest, match="there is no job"):
+        jobs.dismiss(job_id)

@@ -1,5 +1,6 @@
 """The routes beside Gradio: page images and uploads. Nothing here is cached by the browser or listed anywhere."""
 
+import json
 import logging
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -13,11 +14,13 @@ from ingest.errors import SourceTooLarge
 
 log = logging.getLogger(__name__)
 NOT_STORED = {"cache-control": "private, no-store"}
+EXPORT_TYPES = {"md": "text/markdown", "html": "text/html", "json": "application/json"}
 MIN_DPI, MAX_DPI = 36, 300
 
 
 def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
-    """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>."""
+    """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>;
+    GET /export/<conversation>.<md, html or json>, /export/feedback.json."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/page/{leaf_id}/{page_index}.png")
@@ -46,6 +49,20 @@ def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
     async def give_up(batch_id: str) -> Response:
         await run_in_threadpool(uploads.discard, batch_id)
         return Response(status_code=204)
+
+    @router.get("/export/{name}.{form}")
+    def export(name: str, form: str) -> Response:
+        history = longleaf.history
+        try:
+            if (name, form) == ("feedback", "json"):
+                text = json.dumps([kept.as_json() for kept in history.judged()], ensure_ascii=False, indent=2)
+            else:
+                text = history.export(name, form)
+        except Exception as error:
+            raise _as_http(error, 404) from error
+        disposition = f'attachment; filename="longleaf-{name[:40]}.{form}"'
+        headers = {**NOT_STORED, "content-disposition": disposition}
+        return Response(text, media_type=EXPORT_TYPES[form], headers=headers)
 
     return router
 

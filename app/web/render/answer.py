@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from app.service import Conversation, Entry, KeptAnswer
+from app.service.values import VERDICTS
 from app.web.render.basics import bar, button, count, duration, escape, icon, name, number
 from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
 
@@ -14,13 +16,19 @@ QUOTE_SHOWN = 280
 SUGGESTIONS_SHOWN = 5
 
 
-def in_progress(question: str, status: str, progress: ReadingProgress | None, text: str, found: int) -> str:
-    """An answer on its way: what is being done, how far it is, and the words that came so far."""
+def in_progress(
+    question: str, status: str, progress: ReadingProgress | None, text: str, found: int, run: str | None = None
+) -> str:
+    """An answer on its way: what is being done, how far it is, and the words that came so far.
+
+    `run` finds it again after a reload.
+    """
     body = f'<div class="ll-text ll-streaming">{escape(text)}<i class="ll-caret"></i></div>' if text else ""
     working = "" if text else _working(status, progress)
     evidence = f'<p class="ll-meta">{count(found, "passage")} found; the first is shown beside.</p>' if found else ""
     inside = f"{_asked(question)}{working}{body}{evidence}"
-    return f'<article class="ll-answer" aria-live="polite" aria-busy="true">{inside}</article>'
+    address = f' data-address="run={escape(run)}"' if run else ""
+    return f'<article class="ll-answer" aria-live="polite" aria-busy="true"{address}>{inside}</article>'
 
 
 def _working(status: str, progress: ReadingProgress | None) -> str:
@@ -46,13 +54,49 @@ def failed(question: str, sentence: str, text: str = "") -> str:
     )
 
 
-def answered(answer: Answer) -> str:
-    """The whole answer. Which citation the viewer is at is marked in the browser."""
+def answered(answer: Answer, kept: KeptAnswer | None = None) -> str:
+    """The whole answer; what can be done with it, if it is kept. Where the viewer is at is marked in the browser."""
+    address = f' data-address="answer={kept.number}"' if kept else ""
     return (
-        f'<article class="ll-answer" aria-live="polite">{_asked(answer.question)}{_body(answer)}'
-        f"{_citations(answer)}{coverage_line(answer.coverage)}"
-        f"{timing_line(answer.timing, answer.model.name)}</article>"
+        f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer)}'
+        f"{tools(kept) if kept else ''}{_citations(answer)}{coverage_line(answer.coverage)}"
+        f"{timing_line(answer.timing, answer.model.name)}{_feedback(kept) if kept else ''}</article>"
     )
+
+
+def tools(kept: KeptAnswer) -> str:
+    """Copying happens in the browser (assets/theme/longleaf.js)."""
+    copy = f'<button type="button" class="ll-link" data-copy="{escape(as_text(kept.answer))}">Copy</button>'
+    again = button("Ask again", "again", css="ll-link", aria="Ask the same question again")
+    edit = button("Edit", "edit", css="ll-link", aria="Change the question and ask it")
+    away = button("Delete", "delete-answer", css="ll-link", aria="Delete this answer")
+    return f'<p class="ll-answer-tools">{copy}{again}{edit}{away}</p>'
+
+
+def as_text(answer: Answer) -> str:
+    """Question, answer and evidence as plain text."""
+    cited = (
+        f"[{index}] {cite.source}{place(cite)}: “{' '.join(cite.quote.split())}”"
+        for index, cite in enumerate(answer.citations, 1)
+    )
+    return "\n".join([answer.question, "", answer.answer.strip(), "", *cited]).strip()
+
+
+def _feedback(kept: KeptAnswer) -> str:
+    """What a person thinks of it; once they said so, room for a note."""
+    choices = "".join(
+        f'<button type="button" class="ll-chip" data-act="judge" data-arg="{verdict}" '
+        f'aria-pressed="{str(verdict == kept.verdict).lower()}">{verdict.capitalize()}</button>'
+        for verdict in VERDICTS
+    )
+    note = (
+        f'<input class="ll-input" data-act="note" data-arg="{kept.number}" value="{escape(kept.note)}" '
+        f'aria-label="Note on this answer" placeholder="A note, if you like" maxlength="2000">'
+        if kept.verdict
+        else ""
+    )
+    label = 'role="group" aria-label="Is this answer right?"'
+    return f'<div class="ll-feedback" {label}><span>Is this answer</span>{choices}{note}</div>'
 
 
 def _asked(question: str) -> str:
@@ -162,33 +206,37 @@ def timing_line(timing: Timing, model: str) -> str:
     return f'<p class="ll-meta ll-timing">{"; ".join(parts)}; {escape(model)}.</p>'
 
 
-def earlier(answers: Sequence[Answer], shown: Answer | None) -> str:
-    """Questions that were asked before about the chosen documents, newest first, without the one that is shown.
+def earlier(answers: Sequence[KeptAnswer], shown: KeptAnswer | None, conversation: Conversation | None) -> str:
+    """The conversation's other answers, newest first; without one, what was asked before about the same documents.
 
-    The argument of a click is the array position.
+    The argument of a click is the answer's number.
     """
-    newest_first = [index for index in reversed(range(len(answers))) if not _is_same(answers[index], shown)]
-    rows = "".join(_earlier(index, answers[index]) for index in newest_first)
-    if not rows:
-        return ""
-    return f'<h3 class="ll-label">Asked before</h3><ul class="ll-earlier">{rows}</ul>'
+    others = [kept for kept in reversed(answers) if shown is None or kept.number != shown.number]
+    rows = "".join(map(_earlier, others))
+    listed = f'<ul class="ll-earlier">{rows}</ul>' if rows else ""
+    if conversation is None:
+        return f'<h3 class="ll-label">Asked before</h3>{listed}' if rows else ""
+    new = button("New conversation", "new", css="ll-link")
+    label = '<h3 class="ll-label">Earlier in this conversation</h3>' if rows else "<span></span>"
+    return f'<div class="ll-earlier-head">{label}{new}</div>{listed}'
 
 
-def _is_same(answer: Answer, shown: Answer | None) -> bool:
-    return shown is not None and (answer.question, answer.timing) == (shown.question, shown.timing)
-
-
-def _earlier(index: int, answer: Answer) -> str:
+def _earlier(kept: KeptAnswer) -> str:
+    answer = kept.answer
     text = " ".join(STRAY_MARK.sub("", answer.answer).split()) if answer.found else "Not found"
     return (
-        f'<li><button type="button" data-act="earlier" data-arg="{index}">'
+        f'<li><button type="button" data-act="earlier" data-arg="{kept.number}">'
         f'<span class="ll-earlier-question">{escape(answer.question)}</span>'
         f'<span class="ll-earlier-answer">{escape(text[:160])}</span></button></li>'
     )
 
 
-def scope(names: Sequence[str]) -> str:
-    """Which documents the question goes to, above the question."""
+def scope(chosen: Sequence[Entry], window_tokens: int | None) -> str:
+    """Which documents the question goes to, and whether the model can take them in at once; above the question.
+
+    `window_tokens` is None while no model is loaded.
+    """
+    names = [entry.name for entry in chosen]
     if not names:
         inside = "<b>No document chosen.</b> Tick at least one in the list."
     elif len(names) == 1:
@@ -196,11 +244,34 @@ def scope(names: Sequence[str]) -> str:
     else:
         inside = f'Asking <b title="{escape(", ".join(names))}">{count(len(names), "document")}</b>'
     toggle = '<button type="button" class="ll-link ll-phone" data-toggle="library">Documents</button>'
-    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>'
+    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{_fit(chosen, window_tokens)}'
+
+
+def _fit(chosen: Sequence[Entry], window_tokens: int | None) -> str:
+    """How the chosen documents fit the model's window, and what follows from that for the answer."""
+    known = [entry.tokens for entry in chosen if entry.tokens is not None]
+    if not known or len(known) < len(chosen) or window_tokens is None:
+        return ""
+    total = sum(known)
+    if total <= window_tokens:
+        facts = f"{number(total)} of the {number(window_tokens)} tokens that the model can take in at once."
+    elif all(entry.is_read for entry in chosen):
+        facts = (
+            f"{number(total)} tokens, all read; more than the {number(window_tokens)} taken in at once: "
+            "the question goes to all of them, the answer is written from the best passages."
+        )
+    else:
+        facts = (
+            f"{number(total)} tokens, not all read yet; more than the {number(window_tokens)} taken in at once: "
+            "answered from the best passages, until they are read whole."
+        )
+    over = " ll-fit-over" if total > window_tokens else ""
+    meter = bar(total, window_tokens, "Share of the model's window")
+    return f'<div class="ll-fit{over}">{meter}<p class="ll-meta">{facts}</p></div>'
 
 
 def suggestions(questions: Sequence[str]) -> str:
-    """Ready questions for a sample document."""
+    """Questions to begin with."""
     if not questions:
         return ""
     chips = "".join(

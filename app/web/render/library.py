@@ -1,11 +1,14 @@
 """Fragments of the library panel: the documents, the work that goes on, receipts and the sample starters."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from app.jobs import JobStatus
 from app.service import Entry, Receipt
+from app.web.render.answer import place
 from app.web.render.basics import bar, button, count, duration, escape, icon, name, number, size
 from ingest.document import Kind, Problem, Severity
+from llm.answer import Citation
 
 KIND_NAMES = {
     Kind.PDF: "PDF",
@@ -46,12 +49,36 @@ def drop_zone() -> str:
     )
 
 
-def document_list(entries: Sequence[Entry], chosen: Collection[str], confirming: str | None) -> str:
-    """Newest first. `confirming` is the document whose deletion waits for a yes."""
+def document_list(
+    entries: Sequence[Entry],
+    chosen: Collection[str],
+    confirming: str | None,
+    jobs: Mapping[str, JobStatus] = MappingProxyType({}),
+    *,
+    tagging: str | None = None,
+    query: str = "",
+) -> str:
+    """Newest first. `confirming` is the document whose deletion waits for a yes, `tagging` whose tags are written.
+
+    `jobs` are by document; with a `query`, only documents whose name or tags hold it are listed.
+    """
     if not entries:
         return '<p class="ll-quiet">No documents yet.</p>'
-    rows = "".join(_row(entry, entry.id in chosen, entry.id == confirming) for entry in entries)
-    return f'{_choose_all(entries, chosen)}<ul class="ll-docs" aria-label="Documents">{rows}</ul>'
+    found = [entry for entry in entries if is_named(entry, query)]
+    rows = "".join(
+        _row(entry, entry.id in chosen, entry.id == confirming, entry.id == tagging, jobs.get(entry.id))
+        for entry in found
+    )
+    nothing = '<p class="ll-quiet">No name or tag holds that.</p>' if query and not found else ""
+    return f'{_choose_all(entries, chosen)}{nothing}<ul class="ll-docs" aria-label="Documents">{rows}</ul>'
+
+
+def is_named(entry: Entry, query: str) -> bool:
+    """Whether every word of the query stands in the name or is the beginning of a tag."""
+    low = entry.name.lower()
+    return all(
+        word in low or any(tag.startswith(word.lstrip("#")) for tag in entry.tags) for word in query.lower().split()
+    )
 
 
 def _choose_all(entries: Sequence[Entry], chosen: Collection[str]) -> str:
@@ -66,7 +93,7 @@ def _choose_all(entries: Sequence[Entry], chosen: Collection[str]) -> str:
     )
 
 
-def _row(entry: Entry, is_chosen: bool, is_confirming: bool) -> str:
+def _row(entry: Entry, is_chosen: bool, is_confirming: bool, is_tagging: bool, job: JobStatus | None) -> str:
     checked = " checked" if is_chosen else ""
     return (
         f'<li class="ll-doc{" ll-doc-chosen" if is_chosen else ""}">'
@@ -74,7 +101,8 @@ def _row(entry: Entry, is_chosen: bool, is_confirming: bool) -> str:
         f'aria-label="Ask about {escape(entry.name)}"{checked}>'
         f'<div class="ll-doc-body">'
         f"{button(name(entry.name), 'open', entry.id, css='ll-doc-name', aria='Show ' + entry.name)}"
-        f'<p class="ll-meta">{_facts(entry)}</p>{problems(entry.problems)}</div>'
+        f'<p class="ll-meta">{_facts(entry)}</p>{_reading(entry, job)}{_tags(entry, is_chosen, is_tagging)}'
+        f"{problems(entry.problems)}</div>"
         f"{button(icon('bin'), 'delete', entry.id, css='ll-round', aria='Delete ' + entry.name)}"
         f"{_confirm(entry) if is_confirming else ''}</li>"
     )
@@ -84,9 +112,40 @@ def _facts(entry: Entry) -> str:
     facts = [KIND_NAMES[entry.kind], count(entry.pages, "page")]
     if entry.tokens is not None:
         facts.append(count(entry.tokens, "token"))
-    if not entry.is_read:
-        facts.append("not read yet")
+    facts.append(size(entry.size_bytes))
+    if entry.kv_bytes:
+        facts.append(f"{size(entry.kv_bytes)} kept")
     return " · ".join(facts)
+
+
+def _reading(entry: Entry, job: JobStatus | None) -> str:
+    """How far its reading is, and what can be done about that; nothing for what is read whole."""
+    if job is not None and not job.is_finished:
+        stop = button("Stop", "cancel", job.id, css="ll-link", aria=f"Stop reading {entry.name}")
+        shown = bar(job.done, job.total, f"Progress of {entry.name}")
+        return f'<div class="ll-reading">{shown}<p class="ll-meta"><span>{job_facts(job)}</span>{stop}</p></div>'
+    if entry.is_read:
+        return ""
+    failed = job is not None and job.stage == "failed"
+    error = f'<p class="ll-error">{escape(job.error)}</p>' if job is not None and failed else ""
+    share = f"{100 * entry.tokens_read / entry.tokens:.0f} % read" if entry.tokens and entry.tokens_read else ""
+    verb = "Try again" if failed else "Go on reading" if share else "Read whole"
+    read = button(verb, "read", entry.id, css="ll-link", aria=f"{verb}: {entry.name}")
+    state = f'<p class="ll-meta"><span>{share or "not read whole yet"}</span>{read}</p>'
+    return f'<div class="ll-reading">{error}{state}</div>'
+
+
+def _tags(entry: Entry, is_chosen: bool, is_tagging: bool) -> str:
+    """Tags; of a chosen document they can be changed."""
+    if is_tagging:
+        return (
+            f'<input class="ll-input" data-act="tags" data-arg="{escape(entry.id)}" '
+            f'value="{escape(" ".join(entry.tags))}" '
+            'aria-label="Tags, with spaces between" placeholder="Tags, with spaces between" autofocus>'
+        )
+    shown = "".join(f'<span class="ll-tag">{escape(tag)}</span>' for tag in entry.tags)
+    change = button("Change tags" if entry.tags else "Add tags", "tag", entry.id, css="ll-link") if is_chosen else ""
+    return f'<p class="ll-tags">{shown}{change}</p>' if shown or change else ""
 
 
 def sample_links(files: Sequence[str]) -> str:
@@ -138,7 +197,8 @@ def job_list(jobs: Sequence[JobStatus]) -> str:
 def _job(job: JobStatus) -> str:
     over = job.stage in ("failed", "cancelled")
     act, verb = ("dismiss", "Dismiss") if over else ("cancel", "Cancel")
-    detail = f'<p class="ll-error">{escape(job.error)}</p>' if job.error else ""
+    again = button("Try again", "retry", job.id, css="ll-link", aria=f"Try {job.name} again with the options above")
+    detail = f'<p class="ll-error">{escape(job.error)}</p><p class="ll-meta">{again}</p>' if job.error else ""
     progress = "" if over else bar(job.done, job.total if job.stage != "waiting" else 0, f"Progress of {job.name}")
     return (
         f'<li class="ll-job ll-job-{escape(job.stage)}"><div class="ll-doc-body">'
@@ -152,6 +212,8 @@ def job_facts(job: JobStatus) -> str:
     """ "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left"."""
     if job.stage == "parse" and job.entry_id is not None:
         return "Getting the model ready"
+    if job.stage == "waiting" and job.total:
+        return f"Ready for questions; {number(job.done)} of {number(job.total)} tokens read, waiting to be read whole"
     facts = STAGE_NAMES.get(job.stage, job.stage.capitalize())
     if job.stage not in ("parse", "read", "index") or job.total <= 0:
         return escape(facts)
@@ -161,6 +223,18 @@ def job_facts(job: JobStatus) -> str:
     if job.eta_s:
         facts += f" · about {duration(max(1.0, job.eta_s)).replace('.0 s', ' s')} left"
     return escape(facts)
+
+
+def hits(found: Sequence[Citation]) -> str:
+    """Passages that fit what was looked for."""
+    if not found:
+        return '<p class="ll-quiet">Nothing in the documents fits that.</p>'
+    rows = "".join(
+        f'<li><button type="button" class="ll-hit" data-act="hit" data-arg="{index}"><span class="ll-place">'
+        f"{name(cite.source)}{place(cite)}</span><q>{escape(' '.join(cite.quote.split())[:200])}</q></button></li>"
+        for index, cite in enumerate(found)
+    )
+    return f'<h3 class="ll-label">Found in the documents</h3><ul class="ll-docs">{rows}</ul>'
 
 
 def receipt(removed: Receipt) -> str:

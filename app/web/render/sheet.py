@@ -11,6 +11,7 @@ from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
 from app.web.render.answer import place
 from app.web.render.basics import button, count, escape, icon, name, number
+from app.web.render.heat import heat_boxes, heat_lines, warmth
 from app.web.state import View
 from ingest.document import Box, Document, Kind, Page
 from llm.answer import Citation
@@ -20,6 +21,7 @@ LINES_BEFORE = 300  # of the cited line, when the file is longer than what is sh
 COLOUR_LIMIT = 600_000  # characters; a longer file is shown without colours
 LINE_CUT = 2000  # characters of one line
 MAX_FILES_LISTED = 3000
+THUMB_DPI = 36
 BACK = '<button type="button" class="ll-link ll-phone" data-toggle="answer">Back to the answer</button>'
 
 
@@ -37,14 +39,15 @@ def sheet(view: View, leaf: Document, files: Sequence[tuple[str, str]]) -> str:
     """One page of a leaf. `files`: (leaf id, name) of the folder it was opened from, for the file menu."""
     page = leaf.pages[view.page_index]
     shown = page_image(leaf.id, view, page) if page.has_geometry else text_lines(leaf, view, page)
-    return f'{_head(view, leaf, page, files)}<div class="ll-stage" tabindex="0" aria-label="Page">{shown}</div>'
+    stage = f'<div class="ll-stage" tabindex="0" aria-label="Page">{shown}</div>'
+    return f"{_head(view, leaf, page, files)}{_thumbnails(view, leaf)}{stage}"
 
 
 def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str]]) -> str:
     title = _file_menu(files, leaf.id) if len(files) > 1 else f"<h2>{name(leaf.name)}</h2>"
     key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
     at = "" if view.at is None else view.at
-    tools = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}{BACK}"
+    tools = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}{_heat_tool(view, leaf)}{BACK}"
     return (
         f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}'
         f'<p class="ll-meta">{_where(view, leaf, page)}</p></div><div class="ll-tools">{tools}</div></header>'
@@ -90,6 +93,48 @@ def _page_tools(view: View, leaf: Document) -> str:
     )
 
 
+def _heat_tool(view: View, leaf: Document) -> str:
+    """Shows and hides the heat, in the browser (assets/theme/longleaf.js); with the way to the warmest page."""
+    warm = {page: heat for (document, page), heat in warmth(view.looks).items() if document == leaf.id}
+    if not warm:
+        return ""
+    warmest = max(warm, key=lambda page: warm[page])
+    there = "" if warmest == view.page_index else button(f"most on page {warmest + 1}", "page", warmest, css="ll-link")
+    switch = (
+        '<button type="button" class="ll-chip" data-toggle="heat" aria-pressed="false">Where the model looked</button>'
+    )
+    return f'<span class="ll-heat-tool">{switch}{there}</span>'
+
+
+def _thumbnails(view: View, leaf: Document) -> str:
+    """Small pages, those with evidence marked; closed at first, and loaded only when they come into sight."""
+    if len(leaf.pages) < 2 or not leaf.pages[0].has_geometry:
+        return ""
+    cited = {cite.page_index for cite in view.citations if cite.document == leaf.id}
+    warm = warmth(view.looks)
+    thumbs = "".join(
+        _thumbnail(leaf, index, index == view.page_index, index in cited, warm.get((leaf.id, index), 0.0))
+        for index in range(len(leaf.pages))
+    )
+    marked = f" · evidence on {count(len(cited), 'page')}" if cited else ""
+    return (
+        f'<details class="ll-thumbs" data-keep="thumbs"><summary>{count(len(leaf.pages), "page")}{marked}</summary>'
+        f'<div class="ll-thumb-strip">{thumbs}</div></details>'
+    )
+
+
+def _thumbnail(leaf: Document, index: int, is_shown: bool, is_cited: bool, warm: float) -> str:
+    page = leaf.pages[index]
+    css = "ll-thumb" + (" ll-thumb-cited" if is_cited else "") + (" ll-thumb-shown" if is_shown else "")
+    said = f"Page {index + 1}{', evidence' if is_cited else ''}"
+    return (
+        f'<button type="button" class="{css}" data-act="page" data-arg="{index}" aria-label="{said}" title="{said}" '
+        f'style="--ll-warm:{warm:.2f};aspect-ratio:{page.width_pt or 1:.1f}/{page.height_pt or 1:.1f}">'
+        f'<img loading="lazy" alt="" src="/page/{escape(leaf.id)}/{index}.png?dpi={THUMB_DPI}">'
+        f"<i>{index + 1}</i></button>"
+    )
+
+
 def _stepper(act: str, noun: str, label: str, at: int, total: int) -> str:
     def step(delta: int, drawing: str, word: str) -> str:
         tag = button(icon(drawing), act, at + delta, css="ll-round", aria=f"{word} {noun}")
@@ -124,10 +169,11 @@ def page_image(leaf_id: str, view: View, page: Page) -> str:
         if cite.document == leaf_id and cite.page_index == view.page_index
         for box in (cite.line_boxes or ((cite.box,) if cite.box else ()))
     )
+    heat = heat_boxes(view.looks, leaf_id, view.page_index, page)
     source = f"/page/{escape(leaf_id)}/{view.page_index}.png"
     return (
         f'<div class="ll-sheet" style="aspect-ratio:{width:.2f}/{height:.2f}">'
-        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{boxes}</div>'
+        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{heat}{boxes}</div>'
     )
 
 
@@ -149,8 +195,10 @@ def text_lines(leaf: Document, view: View, page: Page) -> str:
     lines = _coloured(leaf, text) if leaf.kind is Kind.CODE else _with_quote(text, _chosen_quote(view, leaf.id))
     last = min(len(lines), first + LINES_SHOWN - 1)
     marked = _cited_lines(view, leaf.id)
+    warm = heat_lines(view.looks, leaf.id, view.page_index, page.text)
     rows = "".join(
-        f'<li value="{line_no}"{_line_class(line_no, marked, chosen)}>{lines[line_no - 1] or " "}</li>'
+        f'<li value="{line_no}"{_line_class(line_no, marked, chosen)}{_line_heat(warm.get(line_no))}>'
+        f"{lines[line_no - 1] or ' '}</li>"
         for line_no in range(first, last + 1)
     )
     css = "ll-source" if leaf.kind in (Kind.CODE, Kind.MAP) else "ll-source ll-prose"
@@ -201,6 +249,10 @@ def _line_class(line_no: int, marked: set[int], chosen: set[int]) -> str:
     if line_no in chosen:
         return ' class="ll-line ll-line-chosen"'
     return ' class="ll-line"' if line_no in marked else ""
+
+
+def _line_heat(warm: float | None) -> str:
+    return "" if warm is None else f' style="--ll-warm:{warm:.2f}" data-warm'
 
 
 def _cited_lines(view: View, leaf_id: str, *, only_chosen: bool = False) -> set[int]:

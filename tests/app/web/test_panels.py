@@ -1,17 +1,21 @@
 """The panels' handlers, called as Gradio calls them."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
 
+from app.service import KeptAnswer
 from app.web.adding import AddPanel
 from app.web.ask import AskPanel
 from app.web.asking import Questions
+from app.web.history import Changing, HistoryPanel
 from app.web.library import LibraryPanel
 from app.web.services import Services
 from app.web.state import Ask, Shelf, View
@@ -152,17 +156,21 @@ def test_an_answer_streams_then_stands_with_its_evidence(
     ask: AskPanel, services: Services, texts: SimpleNamespace
 ) -> None:
     entry = services.longleaf.add(texts.lease)
-    steps = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,)))
+    steps = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,), None))
     assert 'aria-busy="true"' in steps[0][0]
-    answer, view, running, shown, *_ = steps[-1]
+    answer, view, running, shown, *_, conversation = steps[-1]
     assert "quote checked" in answer
     assert view.leaf == entry.id
     assert running is None
-    assert shown.found
-    again = ask.describe((entry.id,), None)
-    assert "When does the lease begin?" in again[4]  # asked before, as after a restart
-    assert ask.show_earlier(click("earlier", 0), (entry.id,), None)[1] == shown
-    assert ask.show_earlier(click("earlier", 7), (entry.id,), None)[0] == SKIP
+    assert shown.answer.found
+    assert "When does the lease begin?" in ask.describe((entry.id,), None, None)[4]  # asked before, as after a restart
+    wish, *_ = ask.act_earlier(click("earlier", shown.number), Ask("", 3), None, (entry.id,))
+    assert wish == Ask(kept=shown.number, nonce=4)
+    assert ask.act_earlier(click("earlier", shown.number), Ask(), "running", ())[0] == SKIP
+    (opened,) = ask.answer_it(wish, None, None)
+    assert (opened[3], opened[-2], opened[-1]) == (shown, (entry.id,), conversation)
+    (missing,) = ask.answer_it(Ask(kept=99), None, None)
+    assert "there is no answer 99; it may have been deleted" in missing[0]
 
 
 def test_a_question_without_an_answer_shows_what_was_looked_at(
@@ -171,15 +179,13 @@ def test_a_question_without_an_answer_shows_what_was_looked_at(
     missing = replace(answer, found=False, citations=())
     events = [EvidenceFound(answer.citations), Answered(missing)]
     monkeypatch.setattr(services.longleaf, "ask", lambda *_: iter(events))
-    monkeypatch.setattr(services.longleaf, "answers", lambda _: [missing])
-    html, view, _, shown, *_, earlier, _, _ = list(ask.answer_it(Ask("What?", 1), ("a",)))[-1]
+    html, view, *_ = list(ask.answer_it(Ask("What?", 1), ("a",), None))[-1]
     assert "The nearest passages" in html
-    assert view.citations == shown.citations == answer.citations
-    assert earlier == ""
+    assert view.citations == answer.citations
 
 
 def test_a_refused_question_is_kept_to_be_mended(ask: AskPanel) -> None:
-    (step,) = ask.answer_it(Ask("What?", 1), ())
+    (step,) = ask.answer_it(Ask("What?", 1), (), None)
     assert "no document is chosen; tick at least one in the list" in step[0]
 
 
@@ -192,16 +198,148 @@ def test_an_answer_about_a_deleted_document_is_not_shown_any_more(
     ask: AskPanel, services: Services, texts: SimpleNamespace
 ) -> None:
     entry = services.longleaf.add(texts.lease)
-    shown = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,)))[-1][3]
-    assert ask.describe((entry.id,), shown)[3] == SKIP
+    shown = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,), None))[-1][3]
+    assert ask.describe((entry.id,), shown, None)[3] == SKIP
     services.longleaf.delete(entry.id)
-    assert ask.describe((), shown)[3] == ""
+    assert ask.describe((), shown, None)[3] == ""
 
 
-def test_clicking_a_citation_moves_the_viewer(ask: AskPanel, answer: Answer) -> None:
-    assert ask.show_citation(click("cite", 0), answer, View()) == View.of(answer.citations, 0)
+def asked(ask: AskPanel, services: Services, source: Path, question: str = "When does the lease begin?") -> KeptAnswer:
+    entry = services.longleaf.add(source)
+    shown = list(ask.answer_it(Ask(question, 1), (entry.id,), None))[-1][3]
+    assert isinstance(shown, KeptAnswer)
+    return shown
+
+
+def test_what_can_be_done_with_an_answer(ask: AskPanel, services: Services, texts: SimpleNamespace) -> None:
+    shown = asked(ask, services, texts.lease)
+
+    def act(event: gr.EventData, running: str | None = None) -> tuple[Any, ...]:
+        return ask.act(event, shown, View(), Ask("", 1), running)
+
+    citations = shown.answer.citations
+    assert act(click("cite", 0))[0] == View.of(citations, 0)
     for bad in ("1", "-1", "x", "", "9" * 40):
-        assert ask.show_citation(click("cite", bad), answer, View()) == SKIP
+        assert act(click("cite", bad)) == (SKIP,) * 5
+    assert act(click("again"))[1] == Ask("When does the lease begin?", 2)
+    assert act(click("again"), "running")[1] == SKIP
+    assert act(click("edit"))[2] == "When does the lease begin?"
+    html, judged = act(click("judge", "wrong"))[3:]
+    assert 'data-arg="wrong" aria-pressed="true"' in html
+    html, noted = ask.act(click("note", "", value="<b>May"), judged, View(), Ask(), None)[3:]
+    assert "&lt;b&gt;May" in html
+    assert services.longleaf.history.judged() == [noted]
+    assert "the verdict is &#x27;splendid&#x27;; it must be one of right" in act(click("judge", "splendid"))[3]
+    assert act(click("delete-answer"))[3:] == ("", None)
+    assert services.longleaf.history.conversations() == []
+    assert ask.act(click("cite", 0), None, View(), Ask(), None) == (SKIP,) * 5
+
+
+def test_the_address_finds_an_answer_and_a_question_that_still_runs(
+    ask: AskPanel, services: Services, texts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def arrive(**query: str) -> Any:
+        return ask.arrive(SimpleNamespace(query_params=query), Ask("", 1))  # type: ignore[arg-type]
+
+    shown = asked(ask, services, texts.lease)
+    assert arrive() == arrive(answer="x") == arrive(run="unknown") == SKIP
+    assert arrive(answer=str(shown.number)) == Ask(kept=shown.number, nonce=2)
+    go_on = threading.Event()
+
+    def slow(*_: Any) -> Iterator[Any]:
+        yield EvidenceFound(())
+        assert go_on.wait(20)
+
+    monkeypatch.setattr(services.longleaf, "ask", slow)
+    steps = ask.answer_it(Ask("Slowly?", 1), shown.documents, None)
+    run_id = next(steps)[2]
+    assert arrive(run=run_id) == arrive() == Ask(run=run_id, nonce=2)
+    following = ask.answer_it(Ask(run=run_id), None, None)
+    assert "Slowly?" in next(following)[0]
+    go_on.set()
+    assert "Stopped before an answer came" in list(following)[-1][0]
+
+
+def test_conversations_are_opened_renamed_and_deleted(
+    blocks: gr.Blocks, ask: AskPanel, services: Services, texts: SimpleNamespace
+) -> None:
+    shown = asked(ask, services, texts.lease)
+    panel = HistoryPanel(services.longleaf)
+    key = shown.conversation
+    assert "When does the lease begin?" in panel.show(key, Changing())
+    assert panel.act(click("conversation", key), None, Changing(), Ask("", 1))[2] == Ask(kept=shown.number, nonce=2)
+    assert 'data-act="title"' in panel.act(click("rename", key), key, Changing(), Ask())[0]
+    assert "<b>Lease" not in panel.act(click("title", key, value="<b>Lease"), key, Changing(), Ask())[0]
+    assert services.longleaf.history.conversation(str(key)).title == "<b>Lease"
+    assert "This cannot be undone" in panel.act(click("delete-conversation", key), key, Changing(), Ask())[0]
+    listing, _, _, conversation, *_ = panel.act(click("delete-conversation-yes", key), key, Changing(), Ask())
+    assert (listing, conversation) == ("", None)
+    assert "there is no conversation" in panel.act(click("title", key, value="x"), key, Changing(), Ask())[-1]
+
+
+def test_reading_whole_stopping_and_going_on_at_the_document(
+    library: LibraryPanel, services: Services, texts: SimpleNamespace, engine: Any
+) -> None:
+    entry = services.longleaf.add(texts.project)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        reading.set()
+        assert go_on.wait(20)
+
+    assert "Read whole" in library.refresh(None, Shelf(), Ask())[0]
+    engine.during_reading = block
+    documents, *_ = library.act(click("read", entry.id), (), Shelf(), View())
+    assert "Stop reading project" in documents
+    assert reading.wait(20)
+    (job,) = services.jobs.jobs()
+    library.act(click("cancel", job.id), (), Shelf(), View())
+    go_on.set()
+    settled(services)
+    documents, _, jobs, *_ = library.refresh(None, Shelf(), Ask())
+    assert "% read" in documents
+    assert "Go on reading" in documents
+    assert jobs == ""
+    library.act(click("read", entry.id), (), Shelf(), View())
+    settled(services)
+    documents, *_ = library.refresh(None, Shelf(), Ask())
+    assert "Read whole" not in documents
+    assert "Go on reading" not in documents
+
+
+def test_finding_by_name_tag_and_content(library: LibraryPanel, services: Services, texts: SimpleNamespace) -> None:
+    lease, notes = services.longleaf.add(texts.lease), services.longleaf.add(texts.notes)
+    _, _, _, _, shelf, _ = library.act(click("tag", lease.id), (), Shelf(), View())
+    assert shelf.tagging == lease.id
+    library.act(click("tags", lease.id, value="#Home, rent"), (), shelf, View())
+    assert services.longleaf.entry(lease.id).tags == ("home", "rent")
+    for query, names in (("lea", ["lease"]), ("#ho", ["lease"]), ("plumber", []), ("s", ["lease", "notes"])):
+        documents, shelf, hits = library.find_name(query, (), Shelf())
+        assert [name for name in ("lease", "notes") if f"Ask about {name}.txt" in documents] == names
+        assert (shelf.query, hits) == (query, "")
+    assert "Nothing in the documents fits" in library.find_content("plumber")  # nothing is indexed yet
+    list(services.longleaf.read([notes.id]))
+    assert "Call the plumber." in library.find_content("plumber")
+    assert library.open_hit(click("hit", 0), "plumber").leaf == notes.id
+    assert library.open_hit(click("hit", 3), "plumber") == SKIP
+    assert library.find_content(" ") == ""
+
+
+def test_a_source_that_failed_is_tried_again_with_the_options_of_now(
+    adding: AddPanel, library: LibraryPanel, services: Services, tmp_path: Path, texts: SimpleNamespace
+) -> None:
+    late = tmp_path / "late.txt"
+    shelf, *_ = adding.add_typed(Shelf(), str(late), "", "", True)
+    settled(services)
+    jobs = library.refresh(None, shelf, Ask())[2]
+    assert 'data-act="retry"' in jobs
+    late.write_bytes(texts.lease.read_bytes())
+    (job,) = services.jobs.jobs()
+    shelf, notice, *_ = adding.retry(click("retry", job.id), Shelf(), "", "", True)
+    settled(services)
+    assert (notice, library.refresh(None, shelf, Ask())[2]) == ("", "")
+    assert services.longleaf.entry("late.txt").pages == 1
+    assert "not failed" in adding.retry(click("retry", job.id), Shelf(), "", "", True)[1]
 
 
 def test_the_viewer_shows_a_folder_file_by_file(blocks: gr.Blocks, services: Services, texts: SimpleNamespace) -> None:

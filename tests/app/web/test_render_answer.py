@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from app.service import Conversation, KeptAnswer
 from app.web.render import answer as fragments
 from app.web.render.basics import duration, escape, size
 from llm.answer import Answer, Citation, Coverage, LeftOut, ReadingProgress
+from tests.app.web.test_render_library import entry
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</q>"
 
@@ -60,14 +62,16 @@ def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
 def test_nothing_of_a_document_or_a_model_runs(answer: Answer, cite: Citation) -> None:
     hostile = replace(cite, source=HOSTILE, quote=HOSTILE)
     every = replace(answer, question=HOSTILE, answer=HOSTILE, citations=(hostile,))
+    kept = KeptAnswer(1, "", "c", (), every, "wrong", HOSTILE)
     fragments_made = (
         fragments.answered(every),
         fragments.answered(replace(every, found=False)),
         fragments.in_progress(HOSTILE, HOSTILE, None, HOSTILE, 1),
         fragments.failed(HOSTILE, HOSTILE, HOSTILE),
-        fragments.earlier([every], None),
-        fragments.scope([HOSTILE]),
-        fragments.scope([HOSTILE, HOSTILE]),
+        fragments.earlier([kept], None, None),
+        fragments.answered(every, kept),
+        fragments.scope([entry(name=HOSTILE)], None),
+        fragments.scope([entry(name=HOSTILE), entry(name=HOSTILE)], None),
         fragments.suggestions([HOSTILE]),
         fragments.welcome([(HOSTILE, "PDF", HOSTILE)]),
     )
@@ -88,11 +92,25 @@ def test_progress_has_rate_time_left_and_reuse() -> None:
 
 
 def test_earlier_answers_are_newest_first_without_the_shown_one(answer: Answer) -> None:
-    answers = [replace(answer, question=f"Q{number}") for number in range(3)]
-    shown = fragments.earlier(answers, answers[1])
+    kept = [KeptAnswer(number, "", "c", (), replace(answer, question=f"Q{number}")) for number in range(3)]
+    shown = fragments.earlier(kept, kept[1], None)
     assert "Q1" not in shown
     assert shown.index("Q2") < shown.index("Q0")
     assert 'data-arg="2"' in shown
+    talk = Conversation("c", "Q0", 3, "", "")
+    assert "Earlier in this conversation" in fragments.earlier(kept, kept[1], talk)
+    assert "New conversation" in fragments.earlier(kept[:1], kept[0], talk)
+    assert fragments.earlier(kept[:1], kept[0], None) == ""
+
+
+def test_how_documents_fit_the_window_is_said_before_asking() -> None:
+    def fit(window: int | None, **changes: object) -> str:
+        return fragments.scope([entry(**changes)], window)
+
+    assert "8,120 of the 10,000 tokens that the model can take in at once" in fit(10_000)
+    assert "8,120 tokens, all read; more than the 5,000 taken in at once" in fit(5_000)
+    assert "answered from the best passages, until they are read whole" in fit(5_000, is_read=False)
+    assert "ll-fit" not in fit(None) + fit(5_000, tokens=None) + fragments.scope([], 5_000)
 
 
 def test_durations_and_sizes_read_like_speech() -> None:

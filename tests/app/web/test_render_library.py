@@ -15,10 +15,11 @@ def entry(**changes: object) -> Entry:
 
 
 def test_a_document_shows_kind_pages_and_tokens() -> None:
-    assert "PDF · 12 pages · 8,120 tokens</p>" in fragments.document_list([entry()], (), None)
-    assert "PDF · 1 page · not read yet</p>" in fragments.document_list(
-        [entry(pages=1, tokens=None, is_read=False)], (), None
-    )
+    assert "PDF · 12 pages · 8,120 tokens · 5 bytes</p>" in fragments.document_list([entry()], (), None)
+    unread = fragments.document_list([entry(pages=1, tokens=None, is_read=False)], (), None)
+    assert "PDF · 1 page · 5 bytes</p>" in unread
+    assert "not read whole yet" in unread
+    assert "3.0 MB kept" in fragments.document_list([entry(kv_bytes=3 * 1024**2)], (), None)
 
 
 def test_chosen_documents_are_ticked() -> None:

@@ -1,0 +1,56 @@
+"""Fragments of the history panel: conversations, the one spoken in last first."""
+
+from collections.abc import Sequence
+
+from app.service import Conversation
+from app.web.render.basics import button, count, escape, icon
+
+FORMS = (("md", "Markdown"), ("html", "HTML"), ("json", "JSON"))
+
+
+def conversations(
+    items: Sequence[Conversation], current: str | None, renaming: str | None, confirming: str | None, is_judged: bool
+) -> str:
+    """`renaming` and `confirming` are ids; `is_judged`: there is feedback to export."""
+    if not items:
+        return ""
+    rows = "".join(_row(item, item.id == current, item.id == renaming, item.id == confirming) for item in items)
+    feedback = '<p class="ll-samples"><a class="ll-link" href="/export/feedback.json" download>Export feedback</a></p>'
+    return (
+        f'<details class="ll-history" open><summary class="ll-label">History</summary>'
+        f'<ul class="ll-docs" aria-label="Conversations">{rows}</ul>{feedback if is_judged else ""}</details>'
+    )
+
+
+def _row(item: Conversation, is_current: bool, is_renaming: bool, is_confirming: bool) -> str:
+    title = (
+        f'<input class="ll-input" data-act="title" data-arg="{escape(item.id)}" value="{escape(item.title)}" '
+        'aria-label="Name of the conversation" autofocus maxlength="200">'
+        if is_renaming
+        else button(escape(item.title), "conversation", item.id, css="ll-doc-name", aria="Open " + item.title)
+    )
+    css = "ll-talk ll-doc-chosen" if is_current else "ll-talk"
+    return (
+        f'<li class="{css}"><div class="ll-doc-body">{title}'
+        f'<p class="ll-meta">{count(item.num_answers, "answer")} · {escape(item.last_at[:10])}</p>'
+        f"{_tools(item) if is_current else ''}{_confirm(item) if is_confirming else ''}</div></li>"
+    )
+
+
+def _tools(item: Conversation) -> str:
+    files = " ".join(
+        f'<a class="ll-link" href="/export/{escape(item.id)}.{ending}" download title="Export as {label}">{label}</a>'
+        for ending, label in FORMS
+    )
+    rename = button("Rename", "rename", item.id, css="ll-link")
+    delete = button(icon("bin"), "delete-conversation", item.id, css="ll-round", aria=f"Delete {item.title}")
+    return f'<p class="ll-talk-tools">{rename} {files}{delete}</p>'
+
+
+def _confirm(item: Conversation) -> str:
+    return (
+        f'<div class="ll-confirm" role="alertdialog" aria-label="Delete this conversation?">'
+        f"<p>Delete {count(item.num_answers, 'answer')}? This cannot be undone.</p>"
+        f"{button('Delete', 'delete-conversation-yes', item.id, css='ll-button ll-danger')}"
+        f"{button('Keep', 'keep', item.id)}</div>"
+    )
