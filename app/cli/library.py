@@ -1,11 +1,12 @@
-"""`library list|show|delete`: what was read, and away with it."""
+"""`library list|show|find|tag|delete`: what was read, found again, and away with it."""
 
 import sys
+from dataclasses import asdict
 
 import click
 
-from app.cli.options import as_json, with_settings
-from app.cli.output import coverage_line, echo_json, entry_line, size
+from app.cli.options import READING, as_json, with_settings
+from app.cli.output import citation_line, coverage_line, echo_json, entry_line, size
 from app.cli.session import problem_line, session
 from app.errors import BadRequest
 from app.service import Entry, Receipt
@@ -15,6 +16,8 @@ EXAMPLES = """\b
 Examples:
   python app.py library list
   python app.py library show contract.pdf      by name, by id, or by the beginning of an id
+  python app.py library find "notice period"   the passages that fit best, of all documents
+  python app.py library tag contract.pdf legal 2026
   python app.py library delete 03efbda01358 --yes
 """
 
@@ -64,6 +67,35 @@ def show(settings: Settings, key: str, as_json: bool) -> None:
         click.echo(problem_line(problem))
     for answer in answers:
         click.echo(f"\n> {answer.question}\n{answer.answer}\n{coverage_line(answer.coverage)}")
+
+
+@library.command(epilog=EXAMPLES)
+@click.argument("query")
+@as_json
+@with_settings("data_dir", *READING)
+def find(settings: Settings, query: str, as_json: bool) -> None:
+    """Find the passages of the whole library that fit best; no answer is written."""
+    with session(settings) as (longleaf, progress):
+        found = longleaf.search(query)
+        progress.pause()
+    if as_json:
+        echo_json({"query": query, "passages": [{**asdict(cite), "box": cite.box} for cite in found]})
+        return
+    for cite in found:
+        click.echo(citation_line(cite))
+    if not found:
+        click.echo("Nothing in the documents that were read fits that.", err=True)
+
+
+@library.command(epilog=EXAMPLES)
+@click.argument("key", metavar="DOCUMENT")
+@click.argument("tags", nargs=-1, metavar="[TAG]…")
+@with_settings("data_dir", "model")
+def tag(settings: Settings, key: str, tags: tuple[str, ...]) -> None:
+    """Give a document tags instead of those it has; without any, take them away."""
+    with session(settings) as (longleaf, _):
+        entry = longleaf.tag(key, tags)
+    click.echo(entry_line(entry))
 
 
 @library.command(epilog=EXAMPLES)

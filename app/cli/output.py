@@ -69,11 +69,14 @@ def timing_line(answer: Answer) -> str:
 
 def entry_line(entry: Entry) -> str:
     """One row of `library list`."""
-    state = f"read, {entry.tokens:,} tokens" if entry.tokens is not None else "not read yet"
+    state = "not read yet" if entry.tokens is None else f"read, {entry.tokens:,} tokens"
+    if entry.tokens is not None and not entry.is_read:
+        state = f"{entry.tokens_read:,} of {entry.tokens:,} tokens read"
+    tags = "".join(f" #{tag}" for tag in entry.tags)
     problems = f", {_count(len(entry.problems), 'problem')}" if entry.problems else ""
     return (
         f"{entry.id[:12]}  {entry.name}  ({entry.kind}, {_count(entry.pages, 'page')}, {size(entry.size_bytes)}; "
-        f"{state}{problems})"
+        f"{state}{problems}){tags}"
     )
 
 

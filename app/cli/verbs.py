@@ -14,6 +14,7 @@ import click
 from app.cli.ask import ask
 from app.cli.batch import batch
 from app.cli.bench import bench
+from app.cli.history import history
 from app.cli.library import library
 from app.cli.plan import plan
 from app.cli.read import read
@@ -97,5 +98,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, batch, library, plan, serve, prepare, bench):
+for verb in (ask, read, batch, library, history, plan, serve, prepare, bench):
     cli.add_command(verb)

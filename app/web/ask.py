@@ -13,11 +13,13 @@ from typing import Any
 import gradio as gr
 
 from app.errors import LongleafAppError, sentence_of
-from app.service import KeptAnswer, Longleaf
+from app.service import KeptAnswer
 from app.web.asking import FAULT, Progress, Questions
 from app.web.events import act_of, arg_of, position, sentence, text_of
 from app.web.render import answer as fragments
-from app.web.samples import Sample, questions_for
+from app.web.render.library import job_facts
+from app.web.samples import questions_for
+from app.web.services import Services
 from app.web.state import Ask, PageState, View
 from app.web.theme import HIDDEN, fragment
 
@@ -29,8 +31,9 @@ MAX_NUMBER = 1_000_000_000
 class AskPanel:
     """Built inside the page's layout; `wire` connects it."""
 
-    def __init__(self, longleaf: Longleaf, questions: Questions, samples: Sequence[Sample]) -> None:
-        self._longleaf, self._questions, self._samples = longleaf, questions, samples
+    def __init__(self, services: Services, questions: Questions) -> None:
+        self._longleaf, self._jobs, self._samples = services.longleaf, services.jobs, services.samples
+        self._questions = questions
         self.running = gr.State(None)  # id of the question that is being answered
         self.scope = fragment("ll-scope")
         with gr.Row(elem_id="ll-composer"):
@@ -147,11 +150,19 @@ class AskPanel:
     def _streamed(self, progress: Progress, run_id: str, view: View | None) -> tuple[Any, ...]:
         return _update(
             answer=fragments.in_progress(
-                progress.question, progress.status, progress.reading, progress.text, len(progress.citations), run_id
+                progress.question, self._waits_for(progress) or progress.status, progress.reading, progress.text,
+                len(progress.citations), run_id,
             ),
             view=view, running=run_id, question="", asking=True, chips="", welcome="", chosen=progress.ids,
             conversation=progress.conversation,
         )  # fmt: skip
+
+    def _waits_for(self, progress: Progress) -> str | None:
+        """What goes on with its documents before the question can be put to them."""
+        if progress.citations:
+            return None
+        working = (job for job in self._jobs.jobs() if job.entry_id in progress.ids and job.stage in ("parse", "index"))
+        return next((f"{job.name} is made ready first. {job_facts(job)}" for job in working), None)
 
     def _over(self, progress: Progress) -> tuple[Any, ...]:
         if progress.answer is None or progress.error is not None:

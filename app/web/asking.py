@@ -18,6 +18,7 @@ from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, Readi
 log = logging.getLogger(__name__)
 KEPT = 64  # finished questions that a page can still look up
 LOOK_EVERY_S = 0.1  # how often a page is told of new words
+STILL_EVERY_S = 1.0  # how often a page is told that nothing is new
 FAULT = "Longleaf failed at this question; its log says more."
 
 
@@ -98,13 +99,16 @@ class Questions:
             return next((run_id for run_id, run in reversed(self._running.items()) if not run.progress.over), None)
 
     def follow(self, run_id: str) -> Iterator[Progress]:
-        """Its progress whenever that changes, at most once in LOOK_EVERY_S; the last one has `over` set."""
+        """Its progress whenever that changes, at most once in LOOK_EVERY_S, and now and then while it does not.
+
+        The last one has `over` set.
+        """
         with self._lock:
             running = self._running[run_id]
         shown: Progress | None = None
         while shown is None or not shown.over:
             with running.changed:
-                running.changed.wait_for(lambda: running.progress is not shown)  # noqa: B023  used at once
+                running.changed.wait_for(lambda: running.progress is not shown, STILL_EVERY_S)  # noqa: B023  at once
                 shown = running.progress
             yield shown
             if not shown.over:

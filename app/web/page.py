@@ -38,7 +38,7 @@ def build(services: Services) -> gr.Blocks:
                 library = LibraryPanel(services)
                 history = HistoryPanel(services.longleaf)
             with gr.Column(elem_id="ll-ask-column", min_width=0):
-                ask = AskPanel(services.longleaf, questions, services.samples)
+                ask = AskPanel(services, questions)
             with gr.Column(elem_id="ll-viewer-column", min_width=0):
                 viewer = ViewerPanel(services.longleaf)
         adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)

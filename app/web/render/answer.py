@@ -254,20 +254,24 @@ def _fit(chosen: Sequence[Entry], window_tokens: int | None) -> str:
         return ""
     total = sum(known)
     if total <= window_tokens:
-        facts = f"{number(total)} of the {number(window_tokens)} tokens that the model can take in at once."
+        facts = f"{number(total)} of the {number(window_tokens)} tokens that the model can take in at once"
+        how = "The model sees every token of the chosen documents."
     elif all(entry.is_read for entry in chosen):
-        facts = (
-            f"{number(total)} tokens, all read; more than the {number(window_tokens)} taken in at once: "
-            "the question goes to all of them, the answer is written from the best passages."
+        facts = f"{number(total)} tokens, all read: the question goes to all of them"
+        how = (
+            f"More than the {number(window_tokens)} that the model can take in at once. Of what was read, each of its "
+            "layers sees the blocks that fit the question; most answers are then written from the best passages."
         )
     else:
-        facts = (
-            f"{number(total)} tokens, not all read yet; more than the {number(window_tokens)} taken in at once: "
-            "answered from the best passages, until they are read whole."
+        facts = f"{number(total)} tokens, not all read yet: answered from the best passages"
+        how = (
+            f"More than the {number(window_tokens)} that the model can take in at once. Once the documents are read "
+            "whole, questions go to all of them; choosing fewer documents helps, too."
         )
     over = " ll-fit-over" if total > window_tokens else ""
     meter = bar(total, window_tokens, "Share of the model's window")
-    return f'<div class="ll-fit{over}">{meter}<p class="ll-meta">{facts}</p></div>'
+    said = f'<details><summary class="ll-meta">{facts}</summary><p class="ll-meta">{how}</p></details>'
+    return f'<div class="ll-fit{over}">{meter}{said}</div>'
 
 
 def suggestions(questions: Sequence[str]) -> str:

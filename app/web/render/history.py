@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.service import Conversation
 from app.web.render.basics import button, count, escape, icon
 
-FORMS = (("md", "Markdown"), ("html", "HTML"), ("json", "JSON"))
+FORMS = (("md", "MD"), ("html", "HTML"), ("json", "JSON"))
 
 
 def conversations(
@@ -38,8 +38,9 @@ def _row(item: Conversation, is_current: bool, is_renaming: bool, is_confirming:
 
 
 def _tools(item: Conversation) -> str:
+    place = f"/export/{escape(item.id)}"
     files = " ".join(
-        f'<a class="ll-link" href="/export/{escape(item.id)}.{ending}" download title="Export as {label}">{label}</a>'
+        f'<a class="ll-link" href="{place}.{ending}" download title="Export as {label}, with citations">{label}</a>'
         for ending, label in FORMS
     )
     rename = button("Rename", "rename", item.id, css="ll-link")

@@ -123,7 +123,8 @@ def _reading(entry: Entry, job: JobStatus | None) -> str:
     if job is not None and not job.is_finished:
         stop = button("Stop", "cancel", job.id, css="ll-link", aria=f"Stop reading {entry.name}")
         shown = bar(job.done, job.total, f"Progress of {entry.name}")
-        return f'<div class="ll-reading">{shown}<p class="ll-meta"><span>{job_facts(job)}</span>{stop}</p></div>'
+        facts = f'<p class="ll-meta">{job_facts(job)}</p>'
+        return f'<div class="ll-reading"><div class="ll-progress">{shown}{stop}</div>{facts}</div>'
     if entry.is_read:
         return ""
     failed = job is not None and job.stage == "failed"
@@ -131,7 +132,7 @@ def _reading(entry: Entry, job: JobStatus | None) -> str:
     share = f"{100 * entry.tokens_read / entry.tokens:.0f} % read" if entry.tokens and entry.tokens_read else ""
     verb = "Try again" if failed else "Go on reading" if share else "Read whole"
     read = button(verb, "read", entry.id, css="ll-link", aria=f"{verb}: {entry.name}")
-    state = f'<p class="ll-meta"><span>{share or "not read whole yet"}</span>{read}</p>'
+    state = f'<p class="ll-meta ll-progress"><span>{share or "not read whole yet"}</span>{read}</p>'
     return f'<div class="ll-reading">{error}{state}</div>'
 
 

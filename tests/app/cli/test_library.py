@@ -43,3 +43,13 @@ def test_delete_takes_several_and_checks_them_all_first(run: Run, texts: SimpleN
     assert run("library", "delete", "lease.txt", "nothing", "--yes").exit_code == 2
     result = run("library", "delete", "lease.txt", "notes.txt", "--yes")
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["Deleted lease.txt", "Deleted notes.txt"]
+
+
+def test_find_and_tag(run: Run, texts: SimpleNamespace) -> None:
+    run("read", texts.lease, texts.notes)
+    assert run("library", "find", "plumber").stdout == "notes.txt, line 1: “Call the plumber.”\n"
+    (passage,) = json.loads(run("library", "find", "plumber", "--json").stdout)["passages"]
+    assert (passage["source"], passage["lines"], passage["verified"]) == ("notes.txt", [1, 1], True)
+    assert run("library", "tag", "lease.txt", "Home", "2026").stdout.endswith(" #2026 #home\n")
+    assert json.loads(run("library", "list", "--json").stdout)["documents"][0]["tags"] == ["2026", "home"]
+    assert "is one word of at most 40 characters" in run("library", "tag", "lease.txt", "two words").stderr

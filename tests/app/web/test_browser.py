@@ -91,11 +91,11 @@ def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: Simple
     assert all_of(".ll-line-chosen")[0].text == "The lease begins in {{March}} ${1+1}."
     assert "Read 2 of 2 pages" in all_of(".ll-coverage")[0].text
 
+    until("the address of the answer", lambda: "?answer=1" in browser.current_url)
     browser.refresh()
-    earlier = until("the question asked before", lambda: all_of("[data-act=choose-all]"))
-    earlier[0].click()
-    until("the earlier question", lambda: all_of("[data-act=earlier]"))[0].click()
     until("its answer", lambda: all_of(".ll-citation"))
+    until("both documents", lambda: len(all_of(".ll-doc-chosen")) >= 2)
+    until("the conversation", lambda: all_of(".ll-talk"))
 
     position = [row.text for row in all_of(".ll-doc-name")].index(HOSTILE)
     all_of("[data-act=delete]")[position].click()
@@ -106,6 +106,64 @@ def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: Simple
     assert requests_elsewhere(browser, address) == set()
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert [message for message in severe if "AbortError" not in message] == []  # reloading aborts what was under way
+
+
+def test_a_reload_finds_a_reading_and_a_question_again(
+    browser: Any, address: str, texts: SimpleNamespace, services: Services, engine: Any
+) -> None:
+    def all_of(css: str) -> list[Any]:
+        return list(browser.find_elements("css selector", css))
+
+    def text_of(css: str) -> str:
+        return " ".join(element.text for element in all_of(css))
+
+    go_on = threading.Event()
+    engine.during_reading = lambda: go_on.wait(60)
+    entry = services.longleaf.add(texts.project)
+    browser.get(address)
+    until("the document", lambda: all_of("[data-act=read]"))[0].click()
+    until("the reading", lambda: all_of("[data-act=cancel]"))
+    all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
+    until("the address of the question", lambda: "?run=" in browser.current_url)
+    browser.refresh()
+    until("the question again", lambda: text_of(".ll-asked") == "When does the lease begin?")
+    until("its way to be stopped", lambda: all_of("#ll-stop") and all_of("#ll-stop")[0].is_displayed())
+    until("the reading again", lambda: all_of("[data-act=cancel]"))
+    go_on.set()
+    until("the answer", lambda: all_of(".ll-citation"))
+    assert services.longleaf.entry(entry.id).is_read
+    until("no more reading", lambda: not all_of("[data-act=cancel]") and not all_of("[data-act=read]"))
+
+
+def test_an_answer_is_judged_asked_again_renamed_and_deleted(
+    browser: Any, address: str, texts: SimpleNamespace, services: Services
+) -> None:
+    def all_of(css: str) -> list[Any]:
+        return list(browser.find_elements("css selector", css))
+
+    def click(what: str, css: str) -> None:
+        until(what, lambda: [element for element in all_of(css) if element.is_displayed()])[0].click()
+
+    history = services.longleaf.history
+    services.longleaf.add(texts.lease)
+    browser.get(address)
+    until("the document", lambda: all_of(".ll-doc-chosen"))
+    all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
+    click("the verdict", '[data-arg="wrong evidence"]')
+    note = until("room for a note", lambda: all_of("[data-act=note]"))[0]
+    note.send_keys("the second line\n")
+    until("the note", lambda: [kept.note for kept in history.judged()] == ["the second line"])
+    click("asking again", "[data-act=again]")
+    until("two answers", lambda: history.conversations()[0].num_answers == 2)
+    click("its name", "[data-act=rename]")
+    field = until("the field", lambda: all_of("[data-act=title]"))[0]
+    browser.execute_script("arguments[0].select()", field)
+    field.send_keys("<b>Lease\n")
+    until("the new name", lambda: [item.text for item in all_of("#ll-history .ll-doc-name")] == ["<b>Lease"])
+    click("its deletion", "[data-act=delete-conversation]")
+    click("yes", "[data-act=delete-conversation-yes]")
+    until("nothing", lambda: not all_of(".ll-talk") and not all_of(".ll-citation"))
+    assert history.conversations() == []
 
 
 def test_the_page_fits_a_phone(browser: Any, address: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
@@ -191,3 +192,21 @@ def test_a_taken_port_is_one_sentence(settings: Settings) -> None:
 def test_a_public_address_is_warned_about() -> None:
     assert warning_for("127.0.0.1") is None
     assert "listening on 0.0.0.0" in (warning_for("0.0.0.0") or "")
+
+
+def test_conversations_and_feedback_are_downloaded_never_shown(
+    client: TestClient, services: Services, texts: SimpleNamespace
+) -> None:
+    entry = services.longleaf.add(texts.lease)
+    list(services.longleaf.ask([entry.id], "When does the lease begin?", conversation="c1"))
+    services.longleaf.history.judge(services.longleaf.history.answers("c1")[0].number, "right")
+    for form, kind in (("md", "text/markdown"), ("html", "text/html"), ("json", "application/json")):
+        got = client.get(f"/export/c1.{form}")
+        assert got.headers["content-type"].startswith(kind)
+        assert got.headers["content-disposition"] == f'attachment; filename="longleaf-c1.{form}"'
+        assert got.headers["cache-control"] == "private, no-store"
+        assert "The lease begins in March." in got.text
+    assert client.get("/export/feedback.json").json()[0]["feedback"] == {"verdict": "right", "note": ""}
+    assert "there is no conversation 'c2'" in client.get("/export/c2.md").json()["detail"]
+    assert client.get("/export/c1.exe").status_code == 404
+    assert client.get("/export/..%2fcatalogue.sqlite").status_code == 404

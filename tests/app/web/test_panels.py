@@ -43,7 +43,7 @@ def adding(blocks: gr.Blocks, services: Services) -> AddPanel:
 
 @pytest.fixture
 def ask(blocks: gr.Blocks, services: Services) -> AskPanel:
-    return AskPanel(services.longleaf, Questions(services.longleaf), services.samples)
+    return AskPanel(services, Questions(services.longleaf))
 
 
 def click(act: str, arg: object = "", **more: Any) -> gr.EventData:

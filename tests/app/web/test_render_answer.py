@@ -108,8 +108,9 @@ def test_how_documents_fit_the_window_is_said_before_asking() -> None:
         return fragments.scope([entry(**changes)], window)
 
     assert "8,120 of the 10,000 tokens that the model can take in at once" in fit(10_000)
-    assert "8,120 tokens, all read; more than the 5,000 taken in at once" in fit(5_000)
-    assert "answered from the best passages, until they are read whole" in fit(5_000, is_read=False)
+    assert "8,120 tokens, all read: the question goes to all of them" in fit(5_000)
+    assert "8,120 tokens, not all read yet: answered from the best passages" in fit(5_000, is_read=False)
+    assert "More than the 5,000 that the model can take in at once" in fit(5_000, is_read=False)
     assert "ll-fit" not in fit(None) + fit(5_000, tokens=None) + fragments.scope([], 5_000)
 
 
