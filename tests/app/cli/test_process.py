@@ -69,7 +69,7 @@ def test_a_newer_catalogue_is_refused(tmp_path: Path) -> None:
     connection.close()
     done = start("library", "list", "--data-dir", str(tmp_path))
     assert done.returncode == 2
-    assert "has format 99, and this Longleaf reads up to 1; update Longleaf or choose another --data-dir" in done.stderr
+    assert "has format 99, and this Longleaf reads up to 2; update Longleaf or choose another --data-dir" in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
