@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from app.errors import LongleafAppError, sentence_of
-from app.service import KeptAnswer
+from app.service import Entry, KeptAnswer
 from app.web.asking import FAULT, Progress, Questions
 from app.web.events import act_of, arg_of, position, sentence, text_of
 from app.web.render import answer as fragments
@@ -49,12 +49,14 @@ class AskPanel:
         self.answer = fragment("ll-answer")
         self.earlier = fragment("ll-earlier")
 
-    def wire(self, page: gr.Blocks, state: PageState) -> None:
+    def wire(self, page: gr.Blocks, state: PageState, timer: gr.Timer) -> None:
+        """With every tick of the timer it says anew how the chosen documents fit: readings go on meanwhile."""
         about = [self.scope, self.chips, self.welcome, self.answer, self.earlier, state.shown]
         seen = [state.chosen, state.shown, state.conversation]
         page.load(self.arrive, [state.ask], [state.ask], **HIDDEN)
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
+        gr.on([timer.tick, state.shown.change], self.fit, [state.chosen], [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
         self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)
@@ -97,16 +99,24 @@ class AskPanel:
     ) -> tuple[Any, ...]:
         """What the question goes to, ready questions, and what was asked before about the same documents."""
         entries = self._longleaf.entries()
-        named = [entry for entry in entries if entry.id in (chosen or ())]
         gone = shown is not None and not self._is_current(shown)
         return (
-            fragments.scope(named, self._longleaf.window_tokens()) if entries and chosen is not None else "",
+            self._scope(entries, chosen),
             fragments.suggestions(self._suggested(chosen)) if shown is None or gone else "",
             "" if entries else fragments.welcome([(s.path.name, s.kind, s.questions[0]) for s in self._samples]),
             "" if gone else gr.skip(),
             self._earlier(chosen, None if gone else shown, conversation),
             None if gone else gr.skip(),
         )
+
+    def fit(self, chosen: tuple[str, ...] | None) -> str:
+        """What the question goes to, and whether the model can take it in at once."""
+        return self._scope(self._longleaf.entries(), chosen)
+
+    def _scope(self, entries: Sequence[Entry], chosen: tuple[str, ...] | None) -> str:
+        """Nothing until it is known what is chosen."""
+        named = [entry for entry in entries if entry.id in (chosen or ())]
+        return fragments.scope(named, self._longleaf.window_tokens()) if entries and chosen is not None else ""
 
     def put(self, question: str, ask: Ask, running: str | None) -> Any:
         """Ignored while another question is being answered."""

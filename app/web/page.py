@@ -43,7 +43,7 @@ def build(services: Services) -> gr.Blocks:
                 viewer = ViewerPanel(services.longleaf)
         adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)
         library.wire(page, state, ask.answer)
-        ask.wire(page, state)
+        ask.wire(page, state, library.timer)
         viewer.wire(state)
         history.wire(page, state, library.notice, ask.answer, ask.earlier)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)

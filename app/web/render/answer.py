@@ -96,7 +96,7 @@ def _feedback(kept: KeptAnswer) -> str:
         else ""
     )
     label = 'role="group" aria-label="Is this answer right?"'
-    return f'<div class="ll-feedback" {label}><span>Is this answer</span>{choices}{note}</div>'
+    return f'<div class="ll-feedback" {label}><span>Your verdict</span>{choices}{note}</div>'
 
 
 def _asked(question: str) -> str:

@@ -103,7 +103,8 @@ def _heat_tool(view: View, leaf: Document) -> str:
     switch = (
         '<button type="button" class="ll-chip" data-toggle="heat" aria-pressed="false">Where the model looked</button>'
     )
-    return f'<span class="ll-heat-tool">{switch}{there}</span>'
+    legend = '<span class="ll-legend"><i></i>looked at<i class="ll-legend-always"></i>always in view</span>'
+    return f'<span class="ll-heat-tool">{switch}{legend}{there}</span>'
 
 
 def _thumbnails(view: View, leaf: Document) -> str:
@@ -252,7 +253,9 @@ def _line_class(line_no: int, marked: set[int], chosen: set[int]) -> str:
 
 
 def _line_heat(warm: float | None) -> str:
-    return "" if warm is None else f' style="--ll-warm:{warm:.2f}" data-warm'
+    if warm is None:
+        return ""
+    return f' style="--ll-warm:{warm:.2f}" data-warm' if warm else " data-always"
 
 
 def _cited_lines(view: View, leaf_id: str, *, only_chosen: bool = False) -> set[int]:

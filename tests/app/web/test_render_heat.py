@@ -17,13 +17,14 @@ def look(start: int, end: int, share: float, page_index: int = 0) -> Look:
 
 def test_lines_are_warm_by_their_warmest_stretch() -> None:
     text = "one\ntwo\nthree\nfour\n"
-    looks = (look(0, 8, 0.16), look(4, 13, 0.04), look(14, 18, 0.0))
-    assert heat.heat_lines(looks, LEAF, 0, text) == {1: 1.0, 2: 1.0, 3: 0.5}
+    looks = (look(0, 8, 0.16), look(4, 13, 0.08), look(14, 18, 0.0))
+    assert heat.heat_lines(looks, LEAF, 0, text) == {1: 1.0, 2: 1.0, 3: 0.5, 4: 0.0}
     assert heat.heat_lines(looks, LEAF, 1, text) == heat.heat_lines(looks, "e" * 64, 0, text) == {}
     shown = sheet.sheet(View(leaf=LEAF, looks=looks), Document(LEAF, "a.txt", Kind.TEXT, (Page(1, text),)), [])
     assert re.findall(r'<li value="(\d)" style="--ll-warm:(\d\.\d\d)" data-warm>', shown) == [
         ("1", "1.00"), ("2", "1.00"), ("3", "0.50"),
     ]  # fmt: skip
+    assert '<li value="4" data-always>' in shown
     assert 'data-toggle="heat"' in shown
 
 
@@ -36,14 +37,15 @@ def scan(num_pages: int) -> Document:
 def test_boxes_of_the_lines_that_were_looked_at_are_warm() -> None:
     shown = sheet.sheet(View(leaf=LEAF, looks=(look(4, 7, 0.2), look(0, 3, 0.3, 1))), scan(2), [])
     assert shown.count('class="ll-heat"') == 1
-    assert "--ll-warm:0.82;left:5.00%;top:10.00%;width:50.00%;height:2.50%" in shown
+    assert "--ll-warm:0.67;left:5.00%;top:10.00%;width:50.00%;height:2.50%" in shown
     assert "20.0 % of the attention to what was read; chosen by 2 layers" in shown
     assert "most on page 2" in shown
 
 
 def test_nothing_is_offered_where_the_model_was_not_observed() -> None:
     shown = sheet.sheet(View(leaf=LEAF, looks=(look(0, 3, 0.0),)), scan(1), [])
-    assert "heat" not in shown
+    assert 'data-toggle="heat"' not in shown
+    assert "Always in view: no layer had to choose it" in shown
 
 
 def test_thumbnails_mark_the_cited_the_shown_and_the_warm_pages(cite: Citation) -> None:
