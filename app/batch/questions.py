@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.errors import BadRequest
+from app.extraction import Field
 
 _KEYS = ("id", "question", "source")
 
@@ -24,11 +25,16 @@ class Question:
     id: str
     text: str
     source: str | None = None  # a glob over names, or over file names; None: of every source
+    field: Field | None = None  # whose value the answer is
 
     @classmethod
     def of(cls, text: str) -> "Question":
         """Named by its words, so that another question before it changes nothing."""
         return cls(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8], text)
+
+    @classmethod
+    def for_field(cls, field: Field) -> "Question":
+        return cls(field.name, field.question, field=field)
 
     def fits(self, name: str) -> bool:
         """Whether it is asked of the source with that name."""

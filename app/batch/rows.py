@@ -2,17 +2,19 @@
 
 A row is the object of `ask --json` with "id", "source", "document", "question_id", "status" and "error". Its id is made
 from the document's bytes, the question, the model, the options, and the name of the source; so a row that is there
-never has to be made again, and one that any of these would change is another row.
+never has to be made again, and one that any of these would change is another row. The row of a field also has "field",
+"value" (null where nothing was found) and "confidence".
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from app.batch.questions import Question
 from app.batch.sources import Source
+from app.extraction import BadValue, value_of
 from app.service.recipe import file_recipe
 from ingest.options import ReadOptions
 from llm.answer import Answer, AskOptions, Coverage, LeftOut, ModelName, Timing
@@ -32,10 +34,12 @@ class Basis:
 
     def key(self, source: Source, question: Question) -> str:
         """Names what is answered, whatever the file is called."""
-        parts = {
+        parts: dict[str, Any] = {
             "document": source.sha256, "recipe": file_recipe(source.name, self.read), "question": question.text,
             "model": asdict(self.model), "options": asdict(self.ask), "whole": self.whole,
         }  # fmt: skip
+        if question.field is not None:
+            parts["field"] = asdict(question.field)
         return _digest(json.dumps(parts, sort_keys=True))[:24]
 
     def row_id(self, source: Source, question: Question) -> str:
@@ -47,11 +51,22 @@ def key_of(row: Mapping[str, Any]) -> str:
     return str(row["id"]).partition("-")[0]
 
 
-def answered(row_id: str, source: Source, question: Question, document: str, answer: Answer) -> Row:
-    """ "partial" where something of the document was left out, or the time was up."""
-    is_whole = not (answer.stopped or answer.coverage.left_out)
+def answered(
+    row_id: str, source: Source, question: Question, document: str, answer: Answer, texts: Iterable[str] = ()
+) -> Row:
+    """Status "partial" where something was left out, the time was up, or an answer is no value of its field.
+
+    `texts` are those of the document's pages.
+    """
     error = "the time for this row was up; the answer is what had come so far" if answer.stopped else None
-    return _row(row_id, source, question, document, answer, "ok" if is_whole else "partial", error)
+    value: Any = None
+    if question.field is not None and answer.found and error is None:
+        try:
+            value = value_of(answer.answer, question.field, texts)
+        except BadValue as complaint:
+            error = str(complaint)
+    status: Status = "partial" if error or answer.coverage.left_out else "ok"
+    return _row(row_id, source, question, document, answer, status, error, value)
 
 
 def failed(row_id: str, source: Source, question: Question, model: ModelName, error: str) -> Row:
@@ -76,9 +91,18 @@ def copied(row: Row, row_id: str, source: Source, question: Question) -> Row:
 
 
 def _row(
-    row_id: str, source: Source, question: Question, document: str, answer: Answer, status: Status, error: str | None
+    row_id: str,
+    source: Source,
+    question: Question,
+    document: str,
+    answer: Answer,
+    status: Status,
+    error: str | None,
+    value: Any = None,
 ) -> Row:
-    head = {"id": row_id, "source": source.name, "document": document, "question_id": question.id}
+    head: Row = {"id": row_id, "source": source.name, "document": document, "question_id": question.id}
+    if question.field is not None:
+        head |= {"field": question.field.name, "value": value, "confidence": round(answer.confidence, 3)}
     return {**head, **answer.as_json(), "status": status, "error": error}
 
 

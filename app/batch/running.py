@@ -140,7 +140,7 @@ class Batch:
                 if over is None:
                     entry = entry or find()
                     answer = self._answer(entry, question, lambda step: on_reading(source, step))
-                    yield answered(row_id, source, question, entry.id, answer)
+                    yield answered(row_id, source, question, entry.id, answer, self._texts(entry))
                     continue
             except Exception as error:  # noqa: BLE001  one row must not end the run
                 why = self._why(source, error)
@@ -162,7 +162,8 @@ class Batch:
             if self.options.whole:
                 for step in self._longleaf.read([entry.id], is_over):
                     on_reading(step)
-            for event in self._longleaf.ask([entry.id], question.text, self.options.ask, is_over):
+            form = question.field.form if question.field is not None else None
+            for event in self._longleaf.ask([entry.id], question.text, replace(self.options.ask, form=form), is_over):
                 if isinstance(event, ReadingProgress):
                     on_reading(event)
                 elif isinstance(event, Answered) and not (event.answer.stopped and not event.answer.found):
@@ -171,6 +172,10 @@ class Batch:
             f"{entry.name} took longer than {self.options.timeout_s:g} s to be read and asked; raise --timeout-s and "
             "run again with --retry-failed: what was read by then is kept"
         )
+
+    def _texts(self, entry: Entry) -> Iterator[str]:
+        for leaf in self._longleaf.document(entry.id).leaves():
+            yield from (page.text for page in leaf.pages)
 
     @contextmanager
     def _time_limit(self) -> Iterator[threading.Event]:

@@ -37,6 +37,24 @@ def flat(row: Row) -> dict[str, Any]:
     }
 
 
+def wide(rows: Iterable[Row]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns, and one line for each document: the values of its fields, each with confidence, page and quote."""
+    columns: dict[str, None] = {"source": None, "status": None}
+    lines: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        line = lines.setdefault(row["source"], {"source": row["source"], "status": "ok"})
+        line["status"] = max(line["status"], row["status"], key=("ok", "partial", "failed").index)
+        name, cells = row["question_id"], flat(row)
+        value = row["value"] if "field" in row else row["answer"] if row["found"] else None
+        parts = {
+            name: "; ".join(map(str, value)) if isinstance(value, list) else value,
+            f"{name} confidence": row.get("confidence"), f"{name} page": cells["page"], f"{name} quote": cells["quote"],
+        }  # fmt: skip
+        columns |= dict.fromkeys(parts)
+        line |= parts
+    return list(columns), list(lines.values())
+
+
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
     """UTF-8 with a byte order mark, so that Excel sees it."""
     text = io.StringIO(newline="")

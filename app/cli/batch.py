@@ -25,6 +25,7 @@ Examples:
   python app.py batch contracts/ -q "Which law governs it?" --out law.jsonl --csv law.csv
   python app.py batch contracts/ --questions questions.jsonl --out rows.jsonl     run it again to go on
   python app.py batch "inbox/**/*.pdf" --question "Who signs?" --out rows.jsonl
+  python app.py batch contracts/ --schema "law, signed date, term: duration?" --out rows.jsonl --csv table.csv
   find . -name "*.pdf" | python app.py batch - --questions questions.txt --out rows.jsonl
   python app.py batch @list.txt --questions questions.txt --out rows.jsonl --retry-failed
 """
@@ -40,6 +41,7 @@ class _Tables:
     out: Path
     csv: Path | None
     xlsx: Path | None
+    is_wide: bool  # a line for each document instead of one for each row
 
 
 @click.command(epilog=EXAMPLES)
@@ -51,6 +53,10 @@ class _Tables:
 @click.option(
     "-q", "--question", "questions", multiple=True, callback=not_blank, metavar="TEXT",
     help="Asked of every document; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--schema", metavar="SCHEMA",
+    help="Fields to extract: a file with JSON Schema, or fields as: party, signed date, term?, amounts: number[]",
 )  # fmt: skip
 @click.option("--out", required=True, type=_FILE, metavar="FILE.jsonl", help="The rows, one JSON object a line.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="The rows as a table, too, at the end.")
@@ -79,6 +85,7 @@ def batch(
     password: str | None,
     questions_file: Path | None,
     questions: tuple[str, ...],
+    schema: str | None,
     out: Path,
     csv_file: Path | None,
     xlsx_file: Path | None,
@@ -98,13 +105,17 @@ def batch(
     one; run the same command again after a stop or a kill, with more questions or changed files, and only what is
     missing is done. Failed rows are listed beside the rows, in FILE.failures.csv.
 
+    With --schema, each field is a question (its description, if that is one), and its row has "field", "value" (null
+    where nothing was found) and "confidence" too; dates are ISO 8601, and choices, dates, durations and numbers can be
+    answered with nothing else. Tables then have one line for each document.
+
     Exit code 0: no row failed; 1: some failed; 2: nothing could be done.
     """
     from app.batch import Batch, BatchOptions, RowJournal, find_sources
 
-    asked = _asked(questions_file, questions)
+    asked = _asked(questions_file, questions, schema)
     read = ReadOptions(password=password, pages=pages)
-    tables = _Tables(out, csv_file, xlsx_file)
+    tables = _Tables(out, csv_file, xlsx_file, is_wide=schema is not None)
     _check_folders(tables)
     options = BatchOptions(AskOptions(max_new_tokens=max_new_tokens), read, whole, timeout_s, workers)
     with session(settings) as (longleaf, progress), RowJournal(out, settings.data_dir) as journal:
@@ -134,14 +145,16 @@ def _show_estimate(longleaf: Longleaf, made: "Batch", progress: Progress) -> Non
         click.echo(line)
 
 
-def _asked(file: Path | None, texts: tuple[str, ...]) -> "list[Question]":
+def _asked(file: Path | None, texts: tuple[str, ...], schema: str | None) -> "list[Question]":
     """Raises BadRequest."""
     from app.batch.questions import Question, load_questions, unique
+    from app.extraction import load_schema
 
     asked = load_questions(file) if file is not None else []
+    asked += map(Question.for_field, load_schema(schema) if schema is not None else ())
     asked = unique([*asked, *(Question.of(text.strip()) for text in texts)], "the command line")
     if not asked:
-        raise BadRequest("no question was given; add --question TEXT or --questions FILE")
+        raise BadRequest("no question was given; add --question TEXT, --questions FILE or --schema SCHEMA")
     return asked
 
 
@@ -159,13 +172,14 @@ def _run(longleaf: Longleaf, made: "Batch", quiet: bool) -> None:
 
 def _write_tables(made: "Batch", tables: _Tables) -> None:
     """Also after a stop: the tables then hold what there is."""
-    from app.batch.table import flat, write_csv, write_failures, write_xlsx
+    from app.batch.table import COLUMNS, flat, wide, write_csv, write_failures, write_xlsx
 
     write_failures(tables.out, made.rows())
+    columns, lines = wide(made.rows()) if tables.is_wide else (COLUMNS, [flat(row) for row in made.rows()])
     if tables.csv is not None:
-        write_csv(tables.csv, map(flat, made.rows()))
+        write_csv(tables.csv, lines, columns)
     if tables.xlsx is not None:
-        write_xlsx(tables.xlsx, map(flat, made.rows()))
+        write_xlsx(tables.xlsx, lines, columns)
 
 
 def _last_line(counts: "Counts", out: Path) -> str:

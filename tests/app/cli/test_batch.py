@@ -158,7 +158,7 @@ def test_tables_guard_against_formulas(run: Run, tmp_path: Path, out: Path) -> N
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["{folder}", "--out", "{out}"], "no question was given; add --question TEXT or --questions FILE"),
+        (["{folder}", "--out", "{out}"], "no question was given; add --question TEXT, --questions FILE or --schema"),
         (["{folder}", "-q", "x", "--out", "{folder}/no/rows.jsonl"], "does not exist; make it, or name another file"),
         (["{folder}/nowhere", "-q", "x", "--out", "{out}"], "does not exist, and nothing in the library"),
         (["{folder}/project/../lease.txt", "-q", "x", "--out", "{folder}/lease.txt"], "is no row of a batch"),
@@ -203,3 +203,35 @@ def test_a_dry_run_says_what_it_would_take_and_writes_no_row(run: Run, folder: P
     assert fourth == "About 0 s from here, as measured on project/main.py."
     assert " on disk for what is read, where " in fifth
     assert not out.exists()
+
+
+def test_a_schema_gives_values_and_a_line_for_each_document(run: Run, tmp_path: Path, out: Path, engine: Any) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "a.txt").write_text("signed on 4th June 2005\nthe crowns are 1,250.50\n", encoding="utf-8")
+    (given / "b.txt").write_text("signed in summer\n", encoding="utf-8")
+    args = ["batch", given, "--schema", "signed date, crowns number, plumber?", "--out", out]
+    assert run(*args, "--csv", tmp_path / "t.csv").exit_code == 0
+    found = {(row["source"], row["field"]): row for row in rows(out)}
+    assert found["a.txt", "signed"]["value"] == "2005-06-04"
+    assert found["a.txt", "crowns"]["value"] == 1250.5
+    assert found["a.txt", "crowns"]["citations"][0]["lines"] == [2, 2]
+    absent = found["a.txt", "plumber"]
+    assert (absent["value"], absent["found"], absent["status"]) == (None, False, "ok")
+    no_date = found["b.txt", "signed"]
+    assert (no_date["value"], no_date["status"]) == (None, "partial")
+    assert "'signed in summer', and the schema asks for a date" in no_date["error"]
+    table = list(csv.DictReader((tmp_path / "t.csv").read_text("utf-8-sig").splitlines()))
+    assert [(line["source"], line["status"], line["signed"], line["crowns"]) for line in table] == [
+        ("a.txt", "ok", "2005-06-04", "1250.5"), ("b.txt", "partial", "", ""),
+    ]  # fmt: skip
+    before = asked(engine)
+    run(*args)
+    assert asked(engine) == before
+
+
+def test_another_kind_of_a_field_is_another_row(run: Run, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "a.txt").write_text("the total is 12 crowns\n", encoding="utf-8")
+    for schema, value in (("total", "the total is 12 crowns"), ("total number", 12)):
+        run("batch", tmp_path / "a.txt", "--schema", schema, "--out", out)
+        assert [row["value"] for row in rows(out)] == [value]

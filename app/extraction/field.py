@@ -1,0 +1,79 @@
+"""One field of a schema: what it is called, what its values are, and the question that asks for it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from app.extraction.patterns import DATE, DURATION, NUMBER
+from llm.structured import Form
+
+
+class FieldKind(StrEnum):
+    """What a value is. In a JSON Schema: a type, and a format for dates and durations."""
+
+    TEXT = "text"
+    DATE = "date"  # ISO 8601: 2005-06-04
+    DURATION = "duration"  # ISO 8601: P2Y
+    NUMBER = "number"  # amounts, too; without currency
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"  # one of `Field.choices`
+
+
+_PATTERNS: Mapping[FieldKind, str] = {
+    FieldKind.DATE: DATE, FieldKind.DURATION: DURATION, FieldKind.NUMBER: NUMBER, FieldKind.INTEGER: NUMBER,
+}  # fmt: skip
+_ASKS_ITSELF = re.compile(r"\?\s*$")
+_NAMES_IT = re.compile(r"(?:the|a|an|its|their)\s", re.I)
+_IS, _HAS = re.compile(r"(?:is|was)\s", re.I), re.compile(r"(?:has|have)\s", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`schema` is the JSON Schema of one value; of a list, of its items."""
+
+    name: str
+    kind: FieldKind
+    schema: Mapping[str, Any] = field(hash=False)
+    is_list: bool = False
+    is_required: bool = False
+    description: str = ""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        if self.kind is FieldKind.BOOLEAN:
+            return ("yes", "no")
+        return tuple(str(value) for value in self.schema.get("enum", ()))
+
+    @property
+    def form(self) -> Form | None:
+        """What the answer may be; None: any text."""
+        if self.choices:
+            return Form(choices=self.choices)
+        pattern = self.schema.get("pattern") if self.kind is FieldKind.TEXT else _PATTERNS[self.kind]
+        return Form(pattern=pattern) if pattern else None
+
+    @property
+    def question(self) -> str:
+        """The description where that is a question; else one made of it, or of the name."""
+        about = self.description.strip()
+        if _ASKS_ITSELF.search(about):
+            return about
+        words = label(self.name)
+        if self.kind is FieldKind.BOOLEAN:
+            return (
+                f"Is it {_IS.sub('', words)}?"
+                if _IS.match(words) and not about
+                else (f"Is there {_HAS.sub('', about or words).rstrip('. ')}?")
+            )
+        verb = "are" if self.is_list else "is"
+        if _NAMES_IT.match(about):
+            return f"What {verb} {about[0].lower()}{about[1:].rstrip('. ')}?"
+        return f"What {verb} the {words} ({about.rstrip('. ')})?" if about else f"What {verb} the {words}?"
+
+
+def label(name: str) -> str:
+    """ "effectiveDate" and "effective_date" as words: "effective date"."""
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " ").replace("-", " ")).split()).lower()
