@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from app.errors import BadRequest, sentence_of
 from app.service import KeptAnswer, Longleaf
-from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta
+from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta, ThinkingDelta
 
 log = logging.getLogger(__name__)
 KEPT = 64  # finished questions that a page can still look up
@@ -33,6 +33,7 @@ class Progress:
     reading: ReadingProgress | None = None
     citations: tuple[Citation, ...] = ()
     text: str = ""
+    thinking: str = ""  # of a reasoning model, before its answer
     answer: Answer | None = None
     kept: KeptAnswer | None = None  # as the library keeps it; None also where a document was deleted meanwhile
     error: str | None = None  # one sentence
@@ -45,6 +46,8 @@ class Progress:
             return replace(self, citations=event.citations, reading=None, status="Writing the answer")
         if isinstance(event, TextDelta):
             return replace(self, text=self.text + event.text, reading=None)
+        if isinstance(event, ThinkingDelta):
+            return replace(self, thinking=self.thinking + event.text, reading=None)
         return replace(self, answer=event.answer)
 
 

@@ -9,9 +9,10 @@ from app.web.ask import AskPanel
 from app.web.asking import Questions
 from app.web.history import HistoryPanel
 from app.web.library import LibraryPanel
-from app.web.render.page import header
+from app.web.render.page import header, modes
 from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, View
+from app.web.table import TablePanel
 from app.web.theme import fragment
 from app.web.viewer import ViewerPanel
 
@@ -38,13 +39,16 @@ def build(services: Services) -> gr.Blocks:
                 library = LibraryPanel(services)
                 history = HistoryPanel(services.longleaf)
             with gr.Column(elem_id="ll-ask-column", min_width=0):
+                fragment("ll-modes", modes())
                 ask = AskPanel(services, questions)
+                table = TablePanel(services)
             with gr.Column(elem_id="ll-viewer-column", min_width=0):
                 viewer = ViewerPanel(services.longleaf)
         adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)
         library.wire(page, state, ask.answer)
         ask.wire(page, state, library.timer)
         viewer.wire(state)
+        table.wire(page, state)
         history.wire(page, state, library.notice, ask.answer, ask.earlier)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     # After every event Gradio sums up the times of all earlier ones with pandas, for a dashboard that is off here.

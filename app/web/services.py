@@ -1,11 +1,13 @@
-"""What the panels work with: the library, the background work, the uploads, the samples."""
+"""What the panels work with: the library, the background work, the uploads, the samples, the tables."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from app.jobs import Jobs
 from app.service import Longleaf
 from app.web.host.uploads import Uploads
 from app.web.samples import Sample
+from app.web.tabling import Tables
 
 
 @dataclass(frozen=True)
@@ -17,3 +19,7 @@ class Services:
     uploads: Uploads
     samples: tuple[Sample, ...]
     paths_allowed: bool
+
+    @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.longleaf)

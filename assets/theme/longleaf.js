@@ -15,7 +15,7 @@
         const target = event.target.closest("[data-act]");
         if (!target || target.disabled || target.matches("input, select")) return;
         trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "" });
-        if (["cite", "hit", "open"].includes(target.dataset.act)) revealSheet();
+        if (["cite", "hit", "open", "cell"].includes(target.dataset.act)) revealSheet();
       });
       element.addEventListener("change", (event) => {
         const target = event.target.closest("[data-act]");
@@ -224,6 +224,10 @@
     const toggle = event.target.closest("[data-toggle]")?.dataset.toggle;
     if (toggle === "library") document.body.classList.toggle("ll-library-open");
     if (toggle === "answer") document.querySelector("#ll-answer")?.scrollIntoView({ behavior: "smooth", block: "start" });
+    if (toggle === "ask" || toggle === "table") {
+      document.body.classList.toggle("ll-table-mode", toggle === "table");
+      for (const mode of document.querySelectorAll(".ll-mode")) mode.setAttribute("aria-pressed", mode.dataset.toggle === toggle);
+    }
     if (toggle === "heat") {
       const on = document.body.classList.toggle("ll-show-heat");
       event.target.closest("[data-toggle]").setAttribute("aria-pressed", on);

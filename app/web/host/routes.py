@@ -8,20 +8,24 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from app.errors import NotInLibrary, sentence_of
-from app.service import Longleaf
-from app.web.host.uploads import Uploads
+from app.web.services import Services
 from ingest.errors import SourceTooLarge
 
 log = logging.getLogger(__name__)
 NOT_STORED = {"cache-control": "private, no-store"}
 EXPORT_TYPES = {"md": "text/markdown", "html": "text/html", "json": "application/json"}
+TABLE_TYPES = {
+    "jsonl": "application/jsonl", "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}  # fmt: skip
 MIN_DPI, MAX_DPI = 36, 300
 
 
-def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
+def page_routes(services: Services) -> APIRouter:
     """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>;
-    GET /export/<conversation>.<md, html or json>, /export/feedback.json."""
+    GET /export/<conversation>.<md, html or json>, /export/feedback.json, /table/<id>.<xlsx, csv or jsonl>."""
     router = APIRouter(include_in_schema=False)
+    longleaf, uploads = services.longleaf, services.uploads
 
     @router.get("/page/{leaf_id}/{page_index}.png")
     def page_image(leaf_id: str, page_index: int, dpi: int = 110) -> Response:
@@ -60,11 +64,23 @@ def page_routes(longleaf: Longleaf, uploads: Uploads) -> APIRouter:
                 text = history.export(name, form)
         except Exception as error:
             raise _as_http(error, 404) from error
-        disposition = f'attachment; filename="longleaf-{name[:40]}.{form}"'
-        headers = {**NOT_STORED, "content-disposition": disposition}
-        return Response(text, media_type=EXPORT_TYPES[form], headers=headers)
+        return _download(f"{name}.{form}", text, EXPORT_TYPES[form])
+
+    @router.get("/table/{table_id}.{form}")
+    def table(table_id: str, form: str) -> Response:
+        try:
+            data = services.tables.exported(table_id, form)
+        except Exception as error:
+            raise _as_http(error, 404) from error
+        return _download(f"table-{table_id}.{form}", data, TABLE_TYPES[form])
 
     return router
+
+
+def _download(name: str, content: str | bytes, media_type: str) -> Response:
+    """To be kept as a file, never shown: nothing in it can run."""
+    headers = {**NOT_STORED, "content-disposition": f'attachment; filename="longleaf-{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _as_http(error: Exception, status: int) -> HTTPException:

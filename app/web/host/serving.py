@@ -20,7 +20,7 @@ CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longe
 def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
     """Everything that answers on the address, guard included."""
     api = FastAPI(title="Longleaf", docs_url=None, redoc_url=None, openapi_url=None)
-    api.include_router(page_routes(services.longleaf, services.uploads))
+    api.include_router(page_routes(services))
     gr.mount_gradio_app(
         api, page, "/", footer_links=[], run_history=False, ssr_mode=False, pwa=False, mcp_server=False,
         show_error=False, max_file_size=1, enable_monitoring=False, theme=theme.theme(), head=theme.head(),

@@ -18,3 +18,13 @@ def header(model: str | None) -> str:
         f'{named}<button type="button" class="ll-round" data-toggle="dark" aria-label="Switch between light and dark" '
         f'title="Light or dark">{icon("half")}</button></header>'
     )
+
+
+def modes() -> str:
+    """Between one question and a table of them; switched in the browser (assets/theme/longleaf.js)."""
+    return (
+        '<p class="ll-modes" role="group" aria-label="What to do">'
+        '<button type="button" class="ll-mode" data-toggle="ask" aria-pressed="true">Ask</button>'
+        '<button type="button" class="ll-mode" data-toggle="table" aria-pressed="false" '
+        'title="The same questions for many documents">Table</button></p>'
+    )

@@ -1,0 +1,68 @@
+"""Fragments of the table panel: a line for each document, a column for each question, a cell for each answer."""
+
+from app.batch.rows import Row
+from app.web.render.basics import bar, button, count, escape, name
+from app.web.tabling import Table
+
+CELL_SHOWN = 140  # characters
+FORMS = (("xlsx", "Excel"), ("csv", "CSV"), ("jsonl", "JSONL"))
+
+
+def table(table_id: str, shown: Table) -> str:
+    """The argument of a click is the row's position."""
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for _, title in shown.columns)
+    at = {(row["document"], row["question_id"]): index for index, row in enumerate(shown.rows)}
+    lines = "".join(
+        f'<tr><th scope="row">{name(called)}</th>'
+        + "".join(_cell(shown, at.get((document, column))) for column, _ in shown.columns)
+        + "</tr>"
+        for document, called in shown.documents
+    )
+    return (
+        f'{_state(shown)}{_files(table_id) if shown.rows else ""}<div class="ll-table-scroll" tabindex="0" '
+        f'aria-label="Answers"><table class="ll-table"><thead><tr><th scope="col">Document</th>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _state(shown: Table) -> str:
+    done, total = len(shown.rows), shown.total
+    error = f'<p class="ll-error" role="alert">{escape(shown.error)}</p>' if shown.error else ""
+    if shown.over:
+        failed = sum(row["status"] == "failed" for row in shown.rows)
+        facts = f"{count(done, 'answer')} of {total}" + (f", {failed} failed" if failed else "")
+        return f'{error}<p class="ll-meta" role="status">{facts}.</p>'
+    facts = f"{done} of {count(total, 'answer')} · {escape(shown.doing)}"
+    return f'<p class="ll-meta" role="status">{facts}</p>{bar(done, total, "Progress of the table")}'
+
+
+def _files(table_id: str) -> str:
+    links = " ".join(
+        f'<a class="ll-link" href="/table/{escape(table_id)}.{ending}" download>{label}</a>' for ending, label in FORMS
+    )
+    return f'<p class="ll-talk-tools"><span class="ll-meta">Download</span>{links}</p>'
+
+
+def _cell(shown: Table, index: int | None) -> str:
+    if index is None:
+        return f'<td class="ll-cell-open">{"" if shown.over else "…"}</td>'
+    row = shown.rows[index]
+    if row["status"] == "failed":
+        return f'<td class="ll-error">{escape(row["error"])}</td>'
+    text = _text(row)
+    label = escape(text if len(text) <= CELL_SHOWN else text[: CELL_SHOWN - 1] + "…")
+    doubt = f'<span class="ll-meta">{escape(row["error"])}</span>' if row["error"] else ""
+    if not row["citations"]:
+        return f'<td class="ll-quiet">{label}{doubt}</td>'
+    return f"<td>{button(label, 'cell', index, css='ll-cell', aria='Show the evidence of: ' + text)}{doubt}</td>"
+
+
+def _text(row: Row) -> str:
+    if not row["found"]:
+        return "not found"
+    if row.get("value") is None:
+        return " ".join(str(row["answer"]).split())
+    value = row["value"]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
