@@ -89,7 +89,7 @@ def load_backbone(
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
     register_leafmoe()
-    chosen_device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen_device = device_of(device)
     chosen_dtype = _dtype_of(dtype, chosen_device)
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
@@ -106,6 +106,11 @@ def load_backbone(
         _context_tokens(model.config),
         _stop_ids(model, tokenizer),
     )
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device of that name; None: CUDA where there is one."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def default_model() -> str:

@@ -37,11 +37,12 @@ class Desk:
         *,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
         self._prompt = backbone.prompt
         self._stream_store = StreamStore(streams_folder(state_dir), backbone.prompt, backbone.snapshot_identity())
         self.readings = Readings(backbone, kv_folder(state_dir), kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
-        self._embedder = Embedder(str(backbone.device))
+        self._embedder = embedder or Embedder(str(backbone.device))
         self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
         self._streams: dict[_LeafKey, TokenStream] = {}  # of the last set only
         self._token_counts: dict[_LeafKey, int] = {}

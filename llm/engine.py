@@ -14,11 +14,12 @@ from pathlib import Path
 from ingest.document import Document
 from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.asking import Asking
-from llm.backbone import Backbone, load_backbone
+from llm.backbone import Backbone, device_of, load_backbone
 from llm.citing import cite
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
+from llm.evidence.embedding import Embedder
 from llm.evidence.quoting import quotes
 from llm.kv.codec import KVDtype
 
@@ -35,9 +36,13 @@ class Engine:
         *,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
+        embedder: Embedder | None = None,
     ) -> None:
+        """`embedder`: one that is loaded or being loaded; None: it is loaded when a text is to be embedded."""
         self._backbone = backbone
-        self._desk = Desk(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
+        self._desk = Desk(
+            backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder
+        )
         self._busy = threading.Lock()
         self._counting = threading.Lock()
         self._num_asking = 0  # questions that wait, are prepared for or are being answered
@@ -56,11 +61,13 @@ class Engine:
         disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
     ) -> "Engine":
-        """Loads a model by name (None: the packaged one). Raises ModelNotFound."""
+        """Loads a model by name (None: the packaged one), and the embedder beside it. Raises ModelNotFound."""
+        embedder = Embedder(str(device_of(device)))
+        embedder.warm()
         backbone = load_backbone(
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, on_progress=on_progress
         )
-        return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
+        return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 
     @property
     def model(self) -> ModelName:

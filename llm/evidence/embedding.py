@@ -1,8 +1,8 @@
 """The sentence embedder: all-MiniLM-L6-v2 from its wheel, mean-pooled unit vectors (Reimers & Gurevych 2019).
 
-Owns loading and batching; keeps nothing on disk and opens no connection. The model is loaded at the first text. It is
-called through transformers directly: sentence-transformers computes the same vectors (a test compares them), but its
-import costs 2 s of processor time more.
+Owns loading and batching; keeps nothing on disk and opens no connection. The model is loaded at the first text, or
+beside other work before it (`warm`). It is called through transformers directly: sentence-transformers computes the
+same vectors (a test compares them), but its import costs 2 s of processor time more.
 
 bfloat16 is used where the processor multiplies it faster than float32, found out by timing one product when loading:
 42 passages a second against 17 on one thread, smallest cosine between both 0.9999 (128 contexts of SQuADShifts of 165
@@ -11,10 +11,12 @@ tokens on average, 2026-11-21, x86-64 with AMX).
 
 import importlib.metadata
 import importlib.util
+import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock, Thread
 
 import torch
 from safetensors.torch import load_file
@@ -37,11 +39,18 @@ class Embedder:
     def __init__(self, device: str = "cpu") -> None:
         self._device = device
         self._model: torch.nn.Module | None = None
+        self._loading = Lock()
 
     @property
     def identity(self) -> str:
         """Names the weights and the cutting length; vectors of another identity cannot be compared with these."""
         return f"{_WHEEL}=={_version()}/{_MAX_TOKENS}"
+
+    def warm(self) -> None:
+        """Begins to load in a thread; returns at once. What goes wrong there is raised by `embed`."""
+        from transformers import BertModel  # noqa: F401 - two threads that import transformers can meet half of it
+
+        Thread(target=self._warm, name="longleaf-embedder", daemon=True).start()
 
     def embed(
         self, texts: Sequence[str], on_progress: OnProgress = lambda done, total: None, cancel: Event | None = None
@@ -50,8 +59,7 @@ class Embedder:
 
         Text past 256 tokens does not count; passages are shorter. Raises ModelNotFound without the wheel.
         """
-        if self._model is None:
-            self._load()
+        self._load_once()
         vectors = torch.empty(len(texts), WIDTH)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for done in range(0, len(order), _BATCH):
@@ -71,13 +79,25 @@ class Embedder:
         mask = batch["attention_mask"][..., None].float()  # mask  # (B, S, 1)
         return normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).cpu()
 
+    def _warm(self) -> None:
+        with suppress(OSError, ModelNotFound):
+            self._load_once()
+
+    def _load_once(self) -> None:
+        with self._loading:
+            if self._model is None:
+                self._load()
+
     def _load(self) -> None:
-        from transformers import AutoConfig, AutoTokenizer, BertModel
+        from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
         folder = _weights_folder()
         dtype = _faster_dtype() if self._device == "cpu" else torch.float32
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        special = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+        self._tokenizer = PreTrainedTokenizerFast(
+            tokenizer_file=str(folder / "tokenizer.json"), pad_token=special["pad_token"]
+        )
+        config = BertConfig.from_json_file(folder / "config.json")
         with torch.device("meta"):  # random weights first would take half of the time
             model = BertModel(config, add_pooling_layer=False)
         weights = load_file(folder / "model.safetensors")

