@@ -25,7 +25,8 @@ from llm.answer import (
     ReadingProgress,
     TextDelta,
 )
-from llm.backbone import Backbone, load_backbone
+from llm.backbone import Backbone, device_of, load_backbone
+from llm.evidence.embedding import Embedder
 from llm.generation import Generated, generate
 from llm.kv.codec import KVDtype
 from llm.prompt import NEXT_QUESTION, Prompt
@@ -72,12 +73,13 @@ class Subject:
         on_reading: OnReading = lambda _: None,
         *,
         kv_dtype: KVDtype = KVDtype.INT8,
+        embedder: Embedder | None = None,
     ) -> None:
         self._backbone = backbone
         self._on_reading = on_reading
         self._state_dir = state_dir
         self.kv_dtype = kv_dtype
-        self.engine = Engine(backbone, state_dir, kv_dtype=kv_dtype)
+        self.engine = Engine(backbone, state_dir, kv_dtype=kv_dtype, embedder=embedder)
 
     @classmethod
     def load(
@@ -88,12 +90,15 @@ class Subject:
         on_text: OnText = lambda _: None,
         on_reading: OnReading = lambda _: None,
     ) -> "Subject":
-        """Raises ModelNotFound."""
+        """As `Engine.load`. Raises ModelNotFound."""
+        embedder = Embedder(str(device_of(settings.device)))
+        embedder.warm()
         backbone = load_backbone(
             settings.model, cache_dir=settings.cache_dir, device=settings.device, dtype=settings.dtype,
             threads=settings.threads, on_progress=on_text,
         )  # fmt: skip
-        return cls(backbone, state_dir, on_reading, kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8))
+        kv_dtype = KVDtype(settings.kv_dtype or KVDtype.INT8)
+        return cls(backbone, state_dir, on_reading, kv_dtype=kv_dtype, embedder=embedder)
 
     @property
     def model(self) -> ModelName:
