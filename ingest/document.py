@@ -60,6 +60,21 @@ class Kind(StrEnum):
     FOLDER = "folder"  # has members, no pages of its own
 
 
+class Doubt(NamedTuple):
+    """A recognised character that may be another one."""
+
+    at: int  # its index in the span's text
+    readings: tuple[tuple[str, float], ...]  # characters with their probability, likeliest first; the text's is one
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """What recognition saw in a line beyond its likeliest text. `vision` makes patch tokens of it."""
+
+    centres: tuple[float, ...] = ()  # x of each character, in points of the page; none where the line runs up or down
+    doubts: tuple[Doubt, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Characters [start, end) of a page's text, usually one line or one table row, and where they stand."""
@@ -69,6 +84,17 @@ class Span:
     box: Box | None = None  # None where a page has no geometry (text and code)
     role: Role = Role.TEXT
     confidence: float | None = None  # 0..1 for recognised text, None for exact text
+    glyphs: Glyphs | None = None  # of recognised text
+
+    def box_of(self, start: int, end: int) -> Box | None:
+        """Where those of the page's characters [start, end) stand that are the span's; the whole box if not known."""
+        centres = self.glyphs.centres if self.glyphs else ()
+        first, last = max(start - self.start, 0), min(end, self.end) - self.start
+        if self.box is None or len(centres) != self.end - self.start:
+            return self.box
+        left = self.box.x0 if first == 0 else (centres[first - 1] + centres[first]) / 2
+        right = self.box.x1 if last == len(centres) else (centres[last - 1] + centres[last]) / 2
+        return self.box._replace(x0=left, x1=right) if left < right else self.box
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +103,7 @@ class Place:
 
     page_no: int
     box: Box | None  # union of the spans touched
-    line_boxes: tuple[Box, ...]  # one for each span touched
+    line_boxes: tuple[Box, ...]  # one for each span touched, of its touched characters where these are known
     lines: tuple[int, int] | None  # first and last line, from 1; None on pages with geometry
 
 
@@ -111,7 +137,8 @@ class Page:
         if not self.has_geometry:
             first = self.text.count("\n", 0, start) + 1
             return Place(self.page_no, None, (), (first, first + self.text.count("\n", start, end - 1)))
-        boxes = tuple(span.box for span in self.spans_between(start, end) if span.box is not None)
+        found = (span.box_of(start, end) for span in self.spans_between(start, end))
+        boxes = tuple(box for box in found if box is not None)
         return Place(self.page_no, reduce(Box.union, boxes) if boxes else None, boxes, None)
 
     def spans_between(self, start: int, end: int) -> Iterator[Span]:

@@ -8,7 +8,7 @@ Guarantees: boxes are pixels of the upright image; lines are in reading order; t
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ingest.document import Box, Page, Problem, Severity, Span, TextOrigin
+from ingest.document import Box, Glyphs, Page, Problem, Severity, Span, TextOrigin
+from ingest.glyphs import Decoder, LineReading
 from ingest.reading_order import in_reading_order, on_one_row
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ ROW_GAP = "  "  # between lines that stand side by side
 
 
 class TextLine(NamedTuple):
-    """One recognised line. `box` is in pixels of the upright image; `confidence` is 0..1."""
+    """One recognised line. `box` and `glyphs` are in pixels of the upright image; `confidence` is 0..1."""
 
     text: str
     box: Box
     confidence: float
+    glyphs: Glyphs = Glyphs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ def recognise(image: Image.Image, *, find_rotation: bool = True) -> Recognised:
         page = turned(page, rotation)
         quads = _find_lines(page)
     lines = [
-        TextLine(text, _box_of(quad, shrink), confidence)
-        for quad, (text, confidence) in zip(quads, _read_lines(page, quads), strict=True)
-        if text and confidence >= MIN_CONFIDENCE
+        TextLine(reading.text, _box_of(quad, shrink), reading.confidence, _glyphs(reading, quad, shrink))
+        for quad, reading in zip(quads, _read_lines(page, quads), strict=True)
+        if reading.text and reading.confidence >= MIN_CONFIDENCE
     ]
     order = in_reading_order([line.box for line in lines])
     return Recognised(rotation, tuple(lines[index] for index in order))
@@ -101,7 +103,8 @@ def page_from_recognised(
         if index:
             text += ROW_GAP if on_one_row(recognised.lines[index - 1].box, line.box) else "\n"
         box = Box(*(value * points_per_px for value in line.box))
-        spans.append(Span(len(text), len(text) + len(line.text), box, confidence=line.confidence))
+        glyphs = scaled(line.glyphs, points_per_px)
+        spans.append(Span(len(text), len(text) + len(line.text), box, confidence=line.confidence, glyphs=glyphs))
         text += line.text
     return Page(
         page_no=page_no,
@@ -114,6 +117,11 @@ def page_from_recognised(
         origin=TextOrigin.OCR if spans else TextOrigin.NONE,
         figures=figures,
     )
+
+
+def scaled(glyphs: Glyphs, by: float, shift: float = 0.0) -> Glyphs:
+    """Glyphs whose x are multiplied, then moved to the right."""
+    return replace(glyphs, centres=tuple(round(x * by + shift, 2) for x in glyphs.centres))
 
 
 def recognition_problem(recognised: Recognised, source: str, page_no: int) -> Problem | None:
@@ -132,17 +140,22 @@ def _engine() -> "RapidOCR":
     from rapidocr import RapidOCR
 
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return RapidOCR(
+    engine = RapidOCR(
         params={
             "Global.log_level": "critical",  # at its own level, it prints every model's path
             "Global.use_cls": False,
             "Global.use_preprocess_img": False,  # we scale the page ourselves
+            "Global.return_word_box": True,  # so that what our decoder says beside text and confidence is handed on
             "Det.limit_type": "max",
             "Det.limit_side_len": DETECTION_SIDE_PX + 32,  # a multiple of 32 is the nearest
             "EngineConfig.onnxruntime.intra_op_num_threads": min(num_cores, 8),
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
+    untyped: Any = engine
+    recogniser = untyped._load_rec_model()
+    recogniser.postprocess_op = Decoder(recogniser.postprocess_op.character)
+    return engine
 
 
 def _bounded(image: Image.Image) -> tuple[Image.Image, float]:
@@ -220,31 +233,36 @@ def _find_rotation(page: Image.Image, quads: Sequence[Quad]) -> int:
 
 
 def _mean_confidence(crops: Sequence[Image.Image]) -> float:
-    return float(np.mean([confidence for _, confidence in _read_crops(crops)]))
+    return float(np.mean([reading.confidence for reading in _read_crops(crops)]))
 
 
-def _read_lines(page: Image.Image, quads: Sequence[Quad]) -> list[tuple[str, float]]:
-    """Text and confidence of each line. A tall narrow one is read in three ways (it may be a digit, or run up or down
-    the margin), and the surest is taken."""
+def _read_lines(page: Image.Image, quads: Sequence[Quad]) -> list[LineReading]:
+    """The reading of each line. A tall narrow one is read in three ways (it may be a digit, or run up or down the
+    margin), and the surest is taken; of one that runs up or down it is not said where its characters stand."""
     crops, owners = [], []
     for index, quad in enumerate(quads):
         crop = _cut_out(page, quad)
         width, height = _size_of(quad)
         for angle in (0, 90, 270) if height > 1.5 * width else (0,):
             crops.append(turned(crop, angle))
-            owners.append(index)
-    best = [("", 0.0)] * len(quads)
-    for index, (text, confidence) in zip(owners, _read_crops(crops), strict=True):
-        if confidence > best[index][1]:
-            best[index] = (text, confidence)
+            owners.append((index, angle))
+    best = [LineReading("", 0.0, (), ())] * len(quads)
+    for (index, angle), reading in zip(owners, _read_crops(crops), strict=True):
+        if reading.confidence > best[index].confidence:
+            best[index] = reading if angle == 0 else reading._replace(centres=())
     return best
 
 
-def _read_crops(crops: Sequence[Image.Image]) -> list[tuple[str, float]]:
-    if not crops:
-        return []
-    found = _engine().recognize_txt([_pixels(crop) for crop in crops])
-    return [(" ".join(text.split()), float(score)) for text, score in zip(found.txts or (), found.scores, strict=True)]
+def _read_crops(crops: Sequence[Image.Image]) -> Sequence[LineReading]:
+    found: Any = _engine().recognize_txt([_pixels(crop) for crop in crops]).word_results if crops else ()
+    readings: Sequence[LineReading] = found
+    return readings
+
+
+def _glyphs(reading: LineReading, quad: Quad, shrink: float) -> Glyphs:
+    """The reading's glyphs in pixels of the image as it was given, along the line's upper edge."""
+    left, right = float(quad[0, 0] + quad[3, 0]) / 2 * shrink, float(quad[1, 0] + quad[2, 0]) / 2 * shrink
+    return scaled(Glyphs(reading.centres, reading.doubts), right - left, left)
 
 
 def _pixels(image: Image.Image) -> NDArray[np.uint8]:

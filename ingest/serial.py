@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 
 from ingest.document import Document
 
-FORMAT = 1  # raise it whenever a field of `ingest.document` changes its meaning; older files are then read anew
+FORMAT = 2  # raise it whenever a field of `ingest.document` changes its meaning; older files are then read anew
 _documents: TypeAdapter[Document] = TypeAdapter(Document)
 
 

@@ -40,6 +40,7 @@ from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint
+from llm.tokens import Tokens
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
@@ -236,10 +237,10 @@ class Asking:
         if close is None:
             assert self._looked is not None, "only what was read whole is asked over its KV"
             kv: WorkingKV = self._looked.turn
-            ids = [self._looked.last_token]
+            ids: Sequence[int] = [self._looked.last_token]
         else:
             kv = self._backbone.empty_kv()
-            ids = prompt.prefix + close.token_ids + prompt.suffix(self._question)
+            ids = Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
         started = time.perf_counter()
         pieces = generate(
             self._backbone,

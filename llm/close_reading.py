@@ -4,12 +4,13 @@ Passages stand in document order, each run of one page behind that page's label,
 would read. A budget in tokens bounds them; the best ranked come first when it is tight.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest.document import Document
+from ingest.document import Document, Doubt
 from llm.prompt import Prompt
-from llm.stream import page_label
+from llm.stream import doubts_of, page_label
+from llm.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Excerpt:
 class CloseReading:
     """What is shown to the model instead of everything."""
 
-    token_ids: list[int]
+    token_ids: Tokens
     shown: tuple[Excerpt, ...]  # in document order
 
     @property
@@ -41,24 +42,36 @@ class CloseReading:
 
 def compose(ranked: Sequence[Excerpt], prompt: Prompt, budget_tokens: int) -> CloseReading:
     """The best of `ranked` (best first) that fit the budget, in document order."""
+    shown = choose(ranked, lambda text: len(prompt.encode(text)), budget_tokens)
+    tokens, _ = prompt.encode_seen(*_put_together(shown))
+    return CloseReading(tokens, shown)
+
+
+def choose(ranked: Sequence[Excerpt], count_tokens: Callable[[str], int], budget_tokens: int) -> tuple[Excerpt, ...]:
+    """The best of `ranked` (best first) that fit the budget, in document order."""
     chosen: list[int] = []
     used = 0
     for index, excerpt in enumerate(ranked):
-        cost = len(prompt.encode(_with_label(excerpt)))
+        cost = count_tokens(_with_label(excerpt))
         if used + cost <= budget_tokens:
             chosen.append(index)
             used += cost
-    shown = sorted((ranked[index] for index in chosen), key=lambda at: (at.leaf_index, at.page_index, at.start))
-    return CloseReading(prompt.encode(_joined(shown)), tuple(shown))
+    return tuple(sorted((ranked[index] for index in chosen), key=lambda at: (at.leaf_index, at.page_index, at.start)))
 
 
 def _with_label(excerpt: Excerpt) -> str:
     return page_label(excerpt.leaf, excerpt.leaf.pages[excerpt.page_index]) + excerpt.text + "\n\n"
 
 
-def _joined(shown: Sequence[Excerpt]) -> str:
+def joined(shown: Sequence[Excerpt]) -> str:
     """The text of the excerpts; neighbours on a page share a label, overlaps are shown once."""
-    parts: list[str] = []
+    return _put_together(shown)[0]
+
+
+def _put_together(shown: Sequence[Excerpt]) -> tuple[str, list[Doubt]]:
+    """See `joined`; and what may be read otherwise in it."""
+    text = ""
+    doubts: list[Doubt] = []
     before: Excerpt | None = None
     for excerpt in shown:
         page = excerpt.leaf.pages[excerpt.page_index]
@@ -66,9 +79,12 @@ def _joined(shown: Sequence[Excerpt]) -> str:
         if before and (before.leaf_index, before.page_index) == (excerpt.leaf_index, excerpt.page_index):
             start = max(start, before.end)
         else:
-            parts.append(page_label(excerpt.leaf, page))
+            text += page_label(excerpt.leaf, page)
         if start >= excerpt.end:
             continue
-        parts.append(page.text[start : excerpt.end].strip() + "\n\n")
+        stripped = page.text[start : excerpt.end].strip()
+        start += page.text[start : excerpt.end].find(stripped)
+        doubts += doubts_of(page, start, start + len(stripped), shift=len(text) - start)
+        text += stripped + "\n\n"
         before = excerpt
-    return "".join(parts)
+    return text, doubts

@@ -2,10 +2,19 @@
 
 Training and answering use the same token ids, made from each model's own chat template; so a reading of the document
 is a prefix of every later question about it. Document and question are encoded with special tokens switched off:
-a file that contains "<|im_end|>" is text, not an instruction.
+a file that contains "<|im_end|>" is text, not an instruction. What was recognised on page images is encoded with its
+doubts, into patch tokens.
 """
 
-from transformers import PreTrainedTokenizerBase
+from collections.abc import Sequence
+from functools import cached_property
+
+from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+from ingest.document import Doubt
+from llm.patches import projector_of
+from llm.tokens import Tokens
+from vision import Projector
 
 INSTRUCTION = "Answer from the document only."
 NOT_FOUND = "Not found in the document."  # the refusal that the packaged model is trained to give
@@ -51,12 +60,41 @@ class Prompt:
         encoded: list[list[int]] = self._tokenizer(texts, add_special_tokens=False, split_special_tokens=True).input_ids
         return encoded
 
+    def encode_seen(self, text: str, doubts: Sequence[Doubt]) -> tuple[Tokens, list[tuple[int, int]]]:
+        """Tokens of a text of which some characters come from pixels and may be others, and their characters in it.
+
+        Doubts are in order. Without a projector for this tokenizer they are of no use, and the text stands as it is.
+        """
+        seen = self._projector.seen(text, doubts) if doubts and self._projector else None
+        encoded = self._encoded(seen.text if seen else text)
+        ids, chars = encoded.input_ids, [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+        if seen is None:
+            return Tokens(ids), chars
+        mixtures = (
+            (at, mixture)
+            for at, (token, (start, end)) in enumerate(zip(ids, chars, strict=True))
+            if (mixture := seen.mixture(start, end, token))
+        )
+        return Tokens(ids, mixtures), chars
+
+    @cached_property
+    def patches_identity(self) -> str:
+        """Names what patch tokens depend on; empty where there are none."""
+        return self._projector.identity() if self._projector else ""
+
+    @cached_property
+    def _projector(self) -> Projector | None:
+        return projector_of(self._tokenizer)
+
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Characters [start, end) of `text` that each token of `encode(text)` stands for."""
-        encoded = self._tokenizer(
+        return [(int(start), int(end)) for start, end in self._encoded(text)["offset_mapping"]]
+
+    def _encoded(self, text: str) -> BatchEncoding:
+        encoded: BatchEncoding = self._tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )
-        return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+        return encoded
 
     def _render(self) -> str:
         if not self._tokenizer.chat_template:

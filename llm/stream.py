@@ -1,7 +1,7 @@
 """The token stream: documents as one sequence of tokens, every token of a person's text tied to where it stands.
 
 A stream is made from leaf documents in reading order: a label line ("[contract.pdf, page 3]") before each page, then
-its text. Labels belong to no place. Patch tokens of page images will enter here, too (docs/ARCHITECTURE.md).
+its text. Labels belong to no place. Text that was recognised in pixels enters as patch tokens, where there is doubt.
 """
 
 from bisect import bisect_right
@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ingest.document import Document, Page
+from ingest.document import Document, Doubt, Page
 from llm.prompt import Prompt, label
+from llm.tokens import Tokens
 
 _PAGES_KEPT = 512  # whose tokens' places are remembered
 
@@ -40,7 +41,7 @@ class TokenStream:
     """Documents as one sequence of token ids. Compared and hashed by identity."""
 
     leaves: tuple[Document, ...]
-    token_ids: list[int]
+    token_ids: Tokens
     pages: tuple[StreamPage, ...]
     prompt: Prompt
 
@@ -48,15 +49,15 @@ class TokenStream:
     def of(cls, documents: Sequence[Document], prompt: Prompt) -> "TokenStream":
         """Encodes every page of every leaf, in order."""
         leaves = tuple(leaf for document in documents for leaf in document.leaves())
-        token_ids: list[int] = []
+        parts: list[Sequence[int]] = []
         pages: list[StreamPage] = []
+        start = 0
         for leaf_index, leaf in enumerate(leaves):
-            encoded = prompt.encode_all([_page_text(leaf, page) for page in leaf.pages])
-            for page_index, page_ids in enumerate(encoded):
-                start = len(token_ids)
-                token_ids += page_ids
-                pages.append(StreamPage(leaf_index, page_index, start, len(token_ids)))
-        return cls(leaves, token_ids, tuple(pages), prompt)
+            for page_index, page_ids in enumerate(_encode_pages(leaf, prompt)):
+                parts.append(page_ids)
+                pages.append(StreamPage(leaf_index, page_index, start, start + len(page_ids)))
+                start += len(page_ids)
+        return cls(leaves, Tokens.joined(parts), tuple(pages), prompt)
 
     @cached_property
     def document_ids(self) -> tuple[str, ...]:
@@ -96,10 +97,10 @@ class TokenStream:
         known = self._chars_of.get(page)
         if known is None:
             leaf = self.leaves[page.leaf_index]
-            text = leaf.pages[page.page_index].text
-            before = len(page_label(leaf, leaf.pages[page.page_index]))
-            spans = self.prompt.offsets(_page_text(leaf, leaf.pages[page.page_index]))
-            known = [(max(0, start - before), min(len(text), max(0, end - before))) for start, end in spans]
+            source = leaf.pages[page.page_index]
+            before = len(page_label(leaf, source))
+            _, spans = self.prompt.encode_seen(page_text(leaf, source), doubts_of(source, shift=before))
+            known = [(max(0, start - before), min(len(source.text), max(0, end - before))) for start, end in spans]
             if len(self._chars_of) >= _PAGES_KEPT:
                 self._chars_of.clear()
             self._chars_of[page] = known
@@ -110,7 +111,28 @@ class TokenStream:
         return {}
 
 
-def _page_text(leaf: Document, page: Page) -> str:
+def _encode_pages(leaf: Document, prompt: Prompt) -> Iterator[Sequence[int]]:
+    texts = [page_text(leaf, page) for page in leaf.pages]
+    doubts = [doubts_of(page, shift=len(page_label(leaf, page))) for page in leaf.pages]
+    plain = iter(prompt.encode_all([text for text, some in zip(texts, doubts, strict=True) if not some]))
+    for text, some in zip(texts, doubts, strict=True):
+        yield prompt.encode_seen(text, some)[0] if some else next(plain)
+
+
+def doubts_of(page: Page, start: int = 0, end: int | None = None, *, shift: int = 0) -> list[Doubt]:
+    """What may be read otherwise among the page's characters [start, end), moved by `shift`."""
+    end = len(page.text) if end is None else end
+    return [
+        Doubt(span.start + doubt.at + shift, doubt.readings)
+        for span in page.spans_between(start, end)
+        if span.glyphs is not None
+        for doubt in span.glyphs.doubts
+        if start <= span.start + doubt.at < end
+    ]
+
+
+def page_text(leaf: Document, page: Page) -> str:
+    """A page as the model reads it: its label, its text, an empty line."""
     return page_label(leaf, page) + page.text + "\n\n"
 
 

@@ -7,7 +7,9 @@ atomically. A file that cannot be read is made again.
 import hashlib
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import torch
@@ -16,9 +18,11 @@ from safetensors.torch import load_file, save_file
 
 from ingest.document import Document
 from llm.prompt import Prompt
-from llm.stream import StreamPage, TokenStream
+from llm.stream import StreamPage, TokenStream, doubts_of
+from llm.tokens import Placed, Tokens
+from vision import Mixture
 
-_FORMAT = 1  # raise it whenever labels or the order of pages are made in another way
+_FORMAT = 2  # raise it whenever labels or the order of pages are made in another way
 _MIN_TOKENS = 4096  # shorter streams are encoded sooner than read
 _log = logging.getLogger(__name__)
 
@@ -52,13 +56,16 @@ class StreamStore:
 
     def _path(self, leaf: Document) -> Path:
         chars = sum(len(page.text) for page in leaf.pages)
-        parts = (_FORMAT, self._identity, leaf.name, leaf.id, len(leaf.pages), chars)
+        doubts = sum(len(doubts_of(page)) for page in leaf.pages)
+        seen_by = (doubts, self._prompt.patches_identity) if doubts else ()
+        parts = (_FORMAT, self._identity, leaf.name, leaf.id, len(leaf.pages), chars, *seen_by)
         key = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
         return self._folder / f"{_prefix(leaf.id)}.{key}.tokens"
 
     def _keep(self, stream: TokenStream, path: Path) -> None:
         tensors = {
-            "token_ids": torch.tensor(stream.token_ids, dtype=torch.int32),
+            "token_ids": torch.tensor(list(stream.token_ids), dtype=torch.int32),
+            **_mixtures_to_tensors(stream.token_ids.mixtures),
             "page_ends": torch.tensor([page.end for page in stream.pages], dtype=torch.int64),
         }
         writing = path.with_suffix(".tokens-writing")
@@ -76,7 +83,29 @@ class StreamStore:
         pages = tuple(
             StreamPage(0, index, start, end) for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
         )
-        return TokenStream((leaf,), tensors["token_ids"].tolist(), pages, self._prompt)
+        token_ids = Tokens(tensors["token_ids"].tolist(), _mixtures_from_tensors(tensors))
+        return TokenStream((leaf,), token_ids, pages, self._prompt)
+
+
+def _mixtures_to_tensors(mixtures: Sequence[Placed]) -> dict[str, torch.Tensor]:
+    """One row a token of a mixture: its place, its id, its weight."""
+    rows = [
+        (at, token_id, weight)
+        for at, mixture in mixtures
+        for token_id, weight in zip(mixture.token_ids, mixture.weights, strict=True)
+    ]
+    return {
+        "mixture_at": torch.tensor([row[0] for row in rows], dtype=torch.int64),
+        "mixture_ids": torch.tensor([row[1] for row in rows], dtype=torch.int32),
+        "mixture_weights": torch.tensor([row[2] for row in rows], dtype=torch.float64),
+    }
+
+
+def _mixtures_from_tensors(tensors: Mapping[str, torch.Tensor]) -> Iterator[Placed]:
+    columns = (tensors[f"mixture_{name}"].tolist() for name in ("at", "ids", "weights"))
+    for at, rows in groupby(zip(*columns, strict=True), key=itemgetter(0)):
+        _, token_ids, weights = zip(*rows, strict=True)
+        yield at, Mixture(token_ids, weights)
 
 
 def forget(folder: Path, document_ids: Collection[str]) -> int:

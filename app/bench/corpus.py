@@ -20,10 +20,11 @@ QA_SETS = ("squadshifts-new_wiki", "squadshifts-reddit", "squadshifts-amazon_rev
 CountTokens = Callable[[str], int]
 
 
-def check_data(data: Path, *, qa_sets: Sequence[str] = QA_SETS, texts: bool = False) -> None:
-    """Raises BadRequest, with what is missing, unless the folder holds the sets, and where asked for the texts."""
+def check_data(data: Path, *, qa_sets: Sequence[str] = QA_SETS, texts: bool = False, scans: bool = False) -> None:
+    """Raises BadRequest, with what is missing, unless the folder holds the sets, and the texts and scans if asked."""
     wanted = [f"qa/{name}.jsonl.gz" for name in qa_sets]
     wanted += ["documents/essays", "documents/manuals"] if texts else []
+    wanted += ["documents/receipts", "documents/forms"] if scans else []
     missing = [name for name in wanted if not (data / name).exists()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -68,7 +68,7 @@ class Lexical:
         return [int(index) for index in scores.argsort(descending=True, stable=True)[:TOP]]
 
 
-def shown(document: Document, page_indexes: Sequence[int], prompt: Prompt) -> list[int]:
+def shown(document: Document, page_indexes: Sequence[int], prompt: Prompt) -> Sequence[int]:
     """Token ids of a short document of these pages, whole, in document order."""
     excerpts = [Excerpt(document, 0, index, 0, len(document.pages[index].text)) for index in page_indexes]
     return compose(

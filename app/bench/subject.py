@@ -34,6 +34,7 @@ from llm.reading import Readings
 from llm.storage import kv_folder, streams_folder
 from llm.stream import TokenStream
 from llm.stream_store import StreamStore
+from llm.tokens import Tokens
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,7 +117,7 @@ class Subject:
     def count_tokens(self, text: str) -> int:
         return self.engine.count_tokens(text)
 
-    def token_ids(self, document: Document) -> list[int]:
+    def token_ids(self, document: Document) -> Sequence[int]:
         """The document's token stream."""
         return TokenStream.of([document], self._backbone.prompt).token_ids
 
@@ -166,7 +167,7 @@ class Subject:
     def write(self, document_ids: Sequence[int], question: str, max_new_tokens: int) -> str:
         """The model's own greedy words on a short document: no ranking, no threshold, no citations."""
         prompt = self._backbone.prompt
-        ids = [*prompt.prefix, *document_ids, *prompt.suffix(question)]
+        ids = Tokens.joined((prompt.prefix, document_ids, prompt.suffix(question)))
         written = Generated()
         for _ in generate(
             self._backbone, self._backbone.empty_kv(), ids, written, max_new_tokens=max_new_tokens,

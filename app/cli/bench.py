@@ -1,4 +1,4 @@
-"""`bench exact|needle|haystack|million|quality`: the measurements of docs/BENCHMARKS.md, repeated.
+"""`bench exact|needle|haystack|million|speed|quality|pixels`: the measurements of docs/BENCHMARKS.md, repeated.
 
 Tables go to standard output, in the form of that page; progress goes to standard error.
 """
@@ -241,6 +241,46 @@ def quality(settings: Settings, data: Path, questions: int, as_json: bool) -> No
 
     check_data(data, qa_sets=TEXT_SETS)
     _show(run(settings, data, questions), as_json)
+
+
+@bench.command(epilog=EXAMPLES)
+@_data
+@_work_dir
+@click.option("--pages", type=click.IntRange(min=1), default=30, show_default=True, help="Of each set of images.")
+@_seed
+@as_json
+@with_settings(*MODEL)
+def pixels(settings: Settings, data: Path, work_dir: Path | None, pages: int, seed: int, as_json: bool) -> None:
+    """Ask about page images, fresh and worn: patch tokens beside recognised and true text."""
+    from app.bench.corpus import check_data
+    from app.bench.pixels import PixelsBench
+    from app.bench.subject import Subject
+
+    check_data(data, scans=True)
+    with Progress() as progress, _folder(work_dir) as folder:
+        subject = Subject.load(settings, folder / "state", on_text=progress.text, on_reading=progress.reading)
+        found = PixelsBench(subject, data, folder, pages=pages, seed=seed).run(progress.text)
+    _show(found, as_json)
+
+
+@bench.command(epilog=EXAMPLES)
+@_data
+@_work_dir
+@click.option("--contracts", type=click.IntRange(min=0), default=40, show_default=True, help="How many; 0: none.")
+@click.option("--receipts", type=click.IntRange(min=0), default=30, show_default=True, help="How many; 0: none.")
+@as_json
+@with_settings(*READING)
+def fields(
+    settings: Settings, data: Path, work_dir: Path | None, contracts: int, receipts: int, as_json: bool
+) -> None:
+    """Extract four fields of contracts and of receipts, beside plain retrieval and regular expressions."""
+    from app.bench.fields.run import FieldsBench
+    from app.bench.fields.truth import tasks
+
+    wanted = tasks(data, contracts, receipts)
+    with Progress() as progress, _folder(work_dir) as folder:
+        found = FieldsBench(settings, folder, progress.text).run(wanted)
+    _show(found, as_json)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def _page(draft: PageDraft) -> Page:
 
 
 def _span(row: Row, start: int) -> Span:
-    return Span(start, start + len(row.text), row.box, row.role, row.confidence)
+    return Span(start, start + len(row.text), row.box, row.role, row.confidence, row.glyphs)
 
 
 def metadata_of(pdf: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ one file is read, and never leaves `ingest.pdf`.
 
 from dataclasses import dataclass, field
 
-from ingest.document import Box, Link, Role, TextOrigin
+from ingest.document import Box, Glyphs, Link, Role, TextOrigin
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Row:
     mono: bool = False
     num_cells: int = 1
     confidence: float | None = None
+    glyphs: Glyphs | None = None  # of a line recognised in a picture
     lead: str = "\n"  # what separates it from the row before
 
 

@@ -98,7 +98,7 @@ def figure_boxes(pictures: Iterable[Picture], page: Any, rotation: int) -> tuple
 
 def recognise_page(page: Any, draft: PageDraft, pictures: Iterable[Picture], limits: Limits) -> "Recognised":
     """Fills the draft with what is recognised on the rendered page; the result says how sure it is."""
-    from ingest.ocr import recognise
+    from ingest.ocr import recognise, scaled
     from ingest.reading_order import on_one_row
 
     image, scale = render_image(page, DPI, limits)
@@ -113,6 +113,7 @@ def recognise_page(page: Any, draft: PageDraft, pictures: Iterable[Picture], lim
         beside = index > 0 and on_one_row(recognised.lines[index - 1].box, line.box)
         box = Box(*(value / scale for value in line.box))
         row = Row(line.text, box, size=0.8 * (box.y1 - box.y0), confidence=line.confidence)
+        row.glyphs = scaled(line.glyphs, 1 / scale)
         row.lead = ROW_GAP if beside else "\n"
         draft.rows.append(row)
     return recognised
@@ -120,7 +121,7 @@ def recognise_page(page: Any, draft: PageDraft, pictures: Iterable[Picture], lim
 
 def recognise_figure(page: Any, picture: Picture, rotation: int, lines: list[Line], limits: Limits) -> Block | None:
     """The text inside one picture as a block of FIGURE rows; what the text layer prints over it is left to that."""
-    from ingest.ocr import recognise, turned
+    from ingest.ocr import recognise, scaled, turned
 
     image, scale = render_image(page, DPI, limits, picture.box)
     recognised = recognise(turned(image, rotation), find_rotation=False)
@@ -130,7 +131,8 @@ def recognise_figure(page: Any, picture: Picture, rotation: int, lines: list[Lin
         x0, y0, x1, y1 = (value / scale for value in line.box)
         box = Box(area.x0 + x0, area.y0 + y0, area.x0 + x1, area.y0 + y1)
         if not any(_covers(known, box) for known in lines):
-            rows.append(Row(line.text, box, Role.FIGURE, confidence=line.confidence))
+            glyphs = scaled(line.glyphs, 1 / scale, area.x0)
+            rows.append(Row(line.text, box, Role.FIGURE, confidence=line.confidence, glyphs=glyphs))
     return Block(*area, rows, order=_order_at(area, lines)) if rows else None
 
 

@@ -17,6 +17,7 @@ from llm.evidence.examples import Context, Example, embed_all, examples, read_co
 from llm.evidence.ranking import Ranked, Searcher
 from llm.generation import Generated, generate
 from llm.stream import TokenStream
+from llm.tokens import Tokens
 
 # False: questions that are asked of every policy alike; another context answers them too, so that leaving out their
 # own context does not make them unanswerable.
@@ -51,20 +52,28 @@ class Observed:
         return self.example.gold is not None
 
 
-def observe(folder: Path, questions: int, embedder: Embedder) -> Iterator[Observed]:
+def observe(
+    folder: Path, questions: int, embedder: Embedder, splits: Sequence[str] = ("train", "dev", "test")
+) -> Iterator[Observed]:
     """`questions` train examples of each file in random order; for dev and test a third as many."""
     files = {name: read_contexts(folder / f"{name}.jsonl.gz", _CONTEXTS, held_out=True) for name in SOURCES}
     for name, contexts in files.items():
         print(f"{name}: {len(contexts)} contexts", file=sys.stderr, flush=True)
         foreign = [ask for other in files if other != name for context in files[other] for ask, _ in context.questions]
-        yield from _observe_file(name, contexts, foreign, questions, embedder)
+        yield from _observe_file(name, contexts, foreign, questions, embedder, splits)
 
 
 def _observe_file(
-    name: str, contexts: Sequence[Context], foreign: Sequence[str], questions: int, embedder: Embedder
+    name: str,
+    contexts: Sequence[Context],
+    foreign: Sequence[str],
+    questions: int,
+    embedder: Embedder,
+    splits: Sequence[str],
 ) -> Iterator[Observed]:
     indexes = embed_all([context.document for context in contexts], embedder)
-    for split, number in (("train", questions), ("dev", questions // 3), ("test", questions // 3)):
+    for split in splits:
+        number = questions if split == "train" else questions // 3
         for example in examples(name, contexts, foreign, split, number, hard=SOURCES[name]):
             searcher = Searcher([indexes[document.id] for document in example.haystack], embedder)
             ranked = tuple(searcher.rank(example.question, _TOP_K))
@@ -100,7 +109,7 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> G
         ]
         tokens = compose(excerpts, prompt, _CLOSE_TOKENS).token_ids
     written = Generated()
-    prompt_ids = prompt.prefix + tokens + prompt.suffix(example.question)
+    prompt_ids = Tokens.joined((prompt.prefix, tokens, prompt.suffix(example.question)))
     for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
         pass
     return written

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from llm.kv import files
 from llm.kv.codec import KVDtype
 from llm.kv.layout import BLOCK_TOKENS, LayerLayout
+from llm.tokens import Tokens
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -103,8 +104,11 @@ def read_documents(folder: Path) -> list[str]:
 
 
 def tokens_sha256(token_ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
-    """Hex digest of the token ids as little-endian 32-bit integers."""
-    return hashlib.sha256(np.asarray(token_ids, dtype="<i4").tobytes()).hexdigest()
+    """Hex digest of the token ids as little-endian 32-bit integers, and of the patch tokens' mixtures."""
+    digest = hashlib.sha256(np.asarray(token_ids, dtype="<i4").tobytes())
+    if isinstance(token_ids, Tokens) and token_ids.mixtures:
+        digest.update(repr(token_ids.mixtures).encode())
+    return digest.hexdigest()
 
 
 def _content(folder: Path) -> dict[str, Any]:

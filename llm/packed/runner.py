@@ -21,6 +21,7 @@ from llm.packed.projections import PackedProjections, PlainProjections, Projecti
 from llm.runtime.kinds import layouts_of
 from llm.runtime.rotation import Rotation, rotation_of
 from llm.runtime.working import WorkingKV
+from llm.tokens import embedded
 
 _FEW_TOKENS = 8  # int4 products cost the same for 1 to 4 tokens, bfloat16 ones win from about 12 on (docs/LOG.md)
 
@@ -86,7 +87,7 @@ class PackedLlama:
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
         """The last layer's states (S, D)."""
         kv.begin(len(token_ids))
-        states = F.embedding(torch.tensor(token_ids), self._embedding)
+        states = embedded(token_ids, lambda ids: F.embedding(ids, self._embedding), self._embedding.device)
         is_few = len(token_ids) <= _FEW_TOKENS
         for layer, layer_kv in zip(self._layers, kv.layers, strict=True):
             part = layer.few if is_few else layer.many

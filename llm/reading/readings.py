@@ -27,6 +27,7 @@ from llm.runtime.reading_kv import ReadingKV
 from llm.runtime.selection import SelectionOptions
 from llm.runtime.session import SessionKV, SessionOptions
 from llm.stream import TokenStream
+from llm.tokens import Tokens
 
 RESERVED_TOKENS = 640  # behind what is shown whole: the question and its answer
 # what a token sees beyond the trained context; less where that is short, so that positions stay inside it
@@ -129,7 +130,7 @@ class Readings:
     def _snapshot(self, stream: TokenStream) -> Snapshot:
         known = self._snapshots.get(stream)
         if known is None or not known.is_complete:  # the same tokens may have been read on as another stream
-            token_ids = self._backbone.prompt.prefix + stream.token_ids
+            token_ids = Tokens.joined((self._backbone.prompt.prefix, stream.token_ids))
             known = self._snapshots[stream] = self._store.open(token_ids, stream.document_ids)
         return known
 

@@ -24,6 +24,7 @@ from llm.runtime.kinds import layouts_of
 from llm.runtime.latent import LatentExpansion
 from llm.runtime.rotation import NoRotation, Rotation, rotation_of
 from llm.runtime.working import WorkingKV
+from llm.tokens import Tokens, embedded
 
 _ATTENTION = "longleaf_working_set"
 _NOT_COMPUTED = ("softcap", "s_aux", "position_bias")  # what some models ask of an attention function besides
@@ -63,15 +64,14 @@ class TransformersRunner:
 
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
         device = self._model.device
-        input_ids = torch.tensor([token_ids], device=device)  # (1, S)
         if self.is_position_free:
-            position_ids = torch.zeros_like(input_ids)
+            position_ids = torch.zeros((1, len(token_ids)), dtype=torch.int64, device=device)
         else:
             position_ids = torch.arange(kv.num_tokens, kv.num_tokens + len(token_ids), device=device)[None]
         kv.begin(len(token_ids))
         working = _Pass(kv, self._expansions)
         output = self._model(
-            input_ids=input_ids,
+            **self._entering(token_ids),
             position_ids=position_ids,
             attention_mask=self._no_mask,
             past_key_values=working,
@@ -84,6 +84,13 @@ class TransformersRunner:
         kv.finish()
         logits: torch.Tensor = output.logits[0, -1]  # (V,)
         return logits
+
+    def _entering(self, token_ids: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Ids (1, S), which some models route by, too; with patch tokens among them, states (1, S, D) instead."""
+        device = self._model.device
+        if isinstance(token_ids, Tokens) and token_ids.mixtures:
+            return {"inputs_embeds": embedded(token_ids, self._model.get_input_embeddings(), device)[None]}
+        return {"input_ids": torch.tensor([list(token_ids)], device=device)}
 
 
 class _Pass(Cache):

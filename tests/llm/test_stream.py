@@ -22,7 +22,7 @@ def test_every_token_of_the_text_points_at_its_characters_and_back(tiny: Backbon
     place = TextRange(0, 2, 12, 21)
     assert PAGES[2][place.start : place.end] == "950 euros"
     tokens = stream.tokens(place)
-    assert tiny.tokenizer.decode(stream.token_ids[tokens.start : tokens.stop]) == "950 euros"
+    assert tiny.tokenizer.decode(list(stream.token_ids[tokens.start : tokens.stop])) == "950 euros"
     assert list(stream.places(tokens.start, tokens.stop)) == [place]
     whole = list(stream.places(0, len(stream)))
     assert [(at.page_index, at.start, at.end) for at in whole] == [(0, 0, len(PAGES[0])), (2, 0, len(PAGES[2]))]
