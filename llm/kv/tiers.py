@@ -32,14 +32,13 @@ class _Kept:
 
 
 class BlockCache:
-    """Blocks of any snapshots, the least recently used dropped first, protected ones never. Not for two threads."""
+    """Blocks of any snapshots, the least recently used dropped first. Not for two threads."""
 
     def __init__(self, budget_bytes: int, *, device: torch.device, dtype: torch.dtype) -> None:
         self._budget_bytes = budget_bytes
         self._dtype = dtype
         self._loader = _Loader(device, dtype)
         self._kept: OrderedDict[_Place, _Kept] = OrderedDict()  # the next to drop comes first
-        self._protected: dict[tuple[Path, int], frozenset[int]] = {}
         self.used_bytes = 0
 
     def blocks(self, snapshot: Snapshot, layer: int, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,17 +71,6 @@ class BlockCache:
         elif snapshot.layouts[layer].reach is None:
             snapshot.read_ahead(layer, torch.tensor(wanted))
 
-    def protect(self, snapshot: Snapshot, layer: int, indices: torch.Tensor) -> None:
-        """From now on these blocks of the layer stay once they are kept; those protected before may go."""
-        self._protected[snapshot.folder, layer] = frozenset(indices.tolist())
-
-    def drop(self, snapshot: Snapshot) -> None:
-        """Forgets all blocks of a snapshot, protected or not."""
-        for place in [place for place in self._kept if place[0] == snapshot.folder]:
-            self._remove(place)
-        for folder, layer in [scope for scope in self._protected if scope[0] == snapshot.folder]:
-            del self._protected[folder, layer]
-
     def check_integrity(self) -> None:
         """Raises AssertionError unless the accounting equals the content."""
         content = sum(kept.num_bytes for kept in self._kept.values())
@@ -112,24 +100,13 @@ class BlockCache:
         return loaded
 
     def _make_room(self, num_bytes: int) -> bool:
-        """Drops unprotected blocks until `num_bytes` more fit; drops none when they cannot."""
-        to_drop: list[_Place] = []
-        free = self._budget_bytes - self.used_bytes
-        for place, kept in self._kept.items():
-            if free >= num_bytes:
-                break
-            folder, layer, block = place
-            if block not in self._protected.get((folder, layer), ()):
-                to_drop.append(place)
-                free += kept.num_bytes
-        if free < num_bytes:
+        """Drops blocks until `num_bytes` more fit; drops none when they cannot."""
+        if num_bytes > self._budget_bytes:
             return False
-        for place in to_drop:
-            self._remove(place)
+        while self.used_bytes + num_bytes > self._budget_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self.used_bytes -= dropped.num_bytes
         return True
-
-    def _remove(self, place: _Place) -> None:
-        self.used_bytes -= self._kept.pop(place).num_bytes
 
 
 class _Loader:

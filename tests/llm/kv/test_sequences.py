@@ -75,7 +75,6 @@ class Sequences(RuleBasedStateMachine):
     def discard(self, handle: tuple[int, Snapshot]) -> None:
         stream, snapshot = handle
         snapshot.discard()
-        self.cache.drop(snapshot)
         assert snapshot.num_tokens == 0
         self.committed[stream] = 0
 

@@ -1,7 +1,6 @@
 """Blocks kept on a device: never over budget, accounted for to the byte, and without any effect on what comes back."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -83,21 +82,6 @@ def test_the_least_recently_used_goes_first(snapshot: Snapshot, reads: Reads) ->
     assert reads == [(0, [2])]
 
 
-def test_protected_blocks_stay(snapshot: Snapshot, reads: Reads) -> None:
-    cache = cache_of(2)
-    cache.protect(snapshot, 0, blocks(1, 2))
-    cache.blocks(snapshot, 0, blocks(1, 2))
-    cache.blocks(snapshot, 0, blocks(5, 6, 7))
-    reads.clear()
-    cache.blocks(snapshot, 0, blocks(1, 2))
-    assert reads == []
-    cache.protect(snapshot, 0, blocks())
-    cache.blocks(snapshot, 0, blocks(5, 6))
-    cache.blocks(snapshot, 0, blocks(1))
-    assert reads == [(0, [5, 6]), (0, [1])]
-    cache.check_integrity()
-
-
 def test_a_prefetched_block_is_not_read_again(snapshot: Snapshot, reads: Reads) -> None:
     cache = cache_of(4)
     cache.prefetch(snapshot, 0, blocks(3, 4, 3))
@@ -118,21 +102,6 @@ def test_without_a_budget_prefetching_asks_the_system_and_keeps_nothing(
     assert [offset // row_bytes for offset, _ in asked] == [7, 2]
     assert {length for _, length in asked} == {snapshot.slot_bytes(3)}
     assert cache.used_bytes == 0
-
-
-def test_dropping_a_snapshot_leaves_the_others(snapshot: Snapshot, tmp_path: Path, reads: Reads) -> None:
-    other = store_of(tmp_path).open(list(range(200)), ["doc"])
-    append(other, states_of(MIXED, 200, seed=1), until=200)
-    cache = cache_of(10)
-    cache.protect(other, 0, blocks(0))
-    cache.blocks(other, 0, blocks(0, 1))
-    cache.blocks(snapshot, 0, blocks(0, 1))
-    cache.drop(other)
-    assert cache.used_bytes == 2 * LAYER_BLOCK_BYTES
-    cache.check_integrity()
-    reads.clear()
-    cache.blocks(snapshot, 0, blocks(0, 1))
-    assert reads == []
 
 
 def test_a_kept_block_does_not_keep_its_neighbours(snapshot: Snapshot) -> None:
