@@ -50,6 +50,9 @@ class Tokens(Sequence[int]):
         first, last = (bisect_left(self.mixtures, place, key=lambda placed: placed[0]) for place in (start, stop))
         return Tokens(self._ids[start:stop], ((at - start, mixture) for at, mixture in self.mixtures[first:last]))
 
+    def __repr__(self) -> str:
+        return f"Tokens({list(self._ids)}, {self.mixtures})"
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Tokens):
             return list(self._ids) == list(other._ids) and self.mixtures == other.mixtures
