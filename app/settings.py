@@ -22,7 +22,13 @@ DTYPES = ("float32", "bfloat16", "float16")
 KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
 
 _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
-    {"threads": (int, "a whole number"), "port": (int, "a whole number"), "kv_disk_gb": (float, "a number")}
+    {
+        "threads": (int, "a whole number"),
+        "port": (int, "a whole number"),
+        "kv_disk_gb": (float, "a number"),
+        "remote_timeout_s": (float, "a number"),
+        "remote_context_tokens": (int, "a whole number"),
+    }
 )
 
 # What the libraries below read when they are loaded. A value that a person has set stays.
@@ -52,7 +58,10 @@ class Settings:
 
     data_dir: Path = field(default_factory=_default_data_dir)  # the library: catalogue, originals, what was read
     cache_dir: Path = field(default_factory=_default_cache_dir)  # prepared model weights; can be made again
-    model: str | None = None  # None: the packaged model; else a checkpoint folder or a hub name
+    model: str | None = None  # None: the packaged model; else a checkpoint folder, a hub name or openai:URL#NAME
+    api_key: str | None = field(default=None, repr=False)  # of a remote engine
+    remote_timeout_s: float = 600.0  # the longest silence of a remote engine
+    remote_context_tokens: int | None = None  # of a remote engine that does not tell how long a prompt may be
     device: str | None = None  # None: the best there is
     dtype: str | None = None  # None: what suits the device
     threads: int | None = None  # None: taken from the cores that are free
@@ -72,6 +81,10 @@ class Settings:
             raise BadSetting(f"kv_dtype is {self.kv_dtype!r}; it must be one of {', '.join(KV_DTYPES)}")
         if self.kv_disk_gb is not None and not (math.isfinite(self.kv_disk_gb) and self.kv_disk_gb > 0):
             raise BadSetting(f"kv_disk_gb is {self.kv_disk_gb}; it must be a number above 0, or left out for no limit")
+        if not (math.isfinite(self.remote_timeout_s) and self.remote_timeout_s > 0):
+            raise BadSetting(f"remote_timeout_s is {self.remote_timeout_s}; it must be a number of seconds above 0")
+        if self.remote_context_tokens is not None and self.remote_context_tokens < 1024:
+            raise BadSetting(f"remote_context_tokens is {self.remote_context_tokens}; it must be at least 1024")
         for name in ("data_dir", "cache_dir"):
             object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
 

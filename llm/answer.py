@@ -94,6 +94,7 @@ class Answer:
     confidence: float = 0.0  # calibrated probability that the documents hold the answer
     stopped: bool = False  # the person stopped it; the answer is what had come so far
     looked_at: tuple[Look, ...] = ()  # most looked at first; none where the question never met stored KV
+    thinking: str = ""  # what a reasoning model wrote before its answer; never cited
 
     def as_json(self) -> dict[str, Any]:
         """The object of `ask --json`, with the keys of DESIGN §7 and no others."""
@@ -133,7 +134,7 @@ class AskOptions:
 
 
 # Events, in the order in which they come. `Engine.read` yields ReadingProgress; `Engine.ask` yields any number of
-# ReadingProgress, one EvidenceFound, any number of TextDelta, then exactly one Answered.
+# ReadingProgress, one EvidenceFound, any number of ThinkingDelta and TextDelta, then exactly one Answered.
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,13 @@ class EvidenceFound:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """The next piece of what a reasoning model thinks; no part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the answer's text."""
 
@@ -168,4 +176,4 @@ class Answered:
     answer: Answer
 
 
-Event = ReadingProgress | EvidenceFound | TextDelta | Answered
+Event = ReadingProgress | EvidenceFound | ThinkingDelta | TextDelta | Answered

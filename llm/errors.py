@@ -4,7 +4,8 @@
     ├── ModelNotFound        no packaged model, folder or hub name of that kind, or it cannot be loaded
     ├── SnapshotRefused      a stored reading was made by other weights, another tokenizer or another format
     ├── ContextOverflow      something that cannot be shortened does not fit the model's context
-    └── BadQuestion          the question is empty, or the options contradict each other
+    ├── BadQuestion          the question is empty, or the options contradict each other
+    └── RemoteEngineFailed   a server that was to write the answer broke off, was silent, or refused
 
 A message is one sentence: what failed, the value got, the value allowed, what to do.
 """
@@ -28,3 +29,7 @@ class ContextOverflow(LongleafModelError):
 
 class BadQuestion(LongleafModelError):
     """The question is empty, or the options contradict each other."""
+
+
+class RemoteEngineFailed(LongleafModelError):
+    """A server that was to write the answer broke off, said nothing for too long, or refused."""

@@ -20,8 +20,8 @@ _SETTINGS = {
     ),
     "model": click.option(
         "--model", metavar="NAME",
-        help="A checkpoint folder, or a name on the Hugging Face hub (this alone opens a connection). "
-        "Default: the packaged model, leafmoe-135m; smollm2-135m is its bare base.",
+        help="A checkpoint folder, a name on the Hugging Face hub, or openai:http://HOST:PORT/v1#MODEL for a server "
+        "(these two alone open a connection). Default: the packaged leafmoe-135m; smollm2-135m is its bare base.",
     ),
     "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
     "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),

@@ -6,15 +6,17 @@ Importing this file imports no torch.
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from llm import Engine
+    from llm.remote.engine import RemoteEngine
 
 OnText = Callable[[str], None]
-LoadEngine = Callable[[Settings, OnText], "Engine"]
+AnyEngine: TypeAlias = "Engine | RemoteEngine"
+LoadEngine = Callable[[Settings, OnText], "AnyEngine"]
 PACKAGED = "packaged"
 
 
@@ -23,16 +25,28 @@ def state_dir(settings: Settings) -> Path:
     return settings.data_dir / "state"
 
 
-def load_engine(settings: Settings, on_text: OnText) -> "Engine":
+def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
     """Raises ModelNotFound."""
     from llm import Engine
     from llm.kv.codec import KVDtype
+    from llm.remote.address import is_remote
 
+    if settings.model is not None and is_remote(settings.model):
+        return _connect(settings, settings.model)
     budget_gb = settings.kv_disk_gb
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
         disk_budget_bytes=None if budget_gb is None else round(budget_gb * 1e9), on_progress=on_text,
+    )  # fmt: skip
+
+
+def _connect(settings: Settings, name: str) -> "RemoteEngine":
+    from llm.remote.engine import RemoteEngine
+
+    return RemoteEngine.connect(
+        name, state_dir=state_dir(settings), api_key=settings.api_key, timeout_s=settings.remote_timeout_s,
+        limit_tokens=settings.remote_context_tokens,
     )  # fmt: skip
 
 
@@ -42,9 +56,9 @@ class LazyEngine:
     def __init__(self, settings: Settings, load: LoadEngine, on_text: OnText) -> None:
         self._settings, self._load, self._on_text = settings, load, on_text
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._engine: AnyEngine | None = None
 
-    def __call__(self) -> "Engine":
+    def __call__(self) -> "AnyEngine":
         with self._lock:
             if self._engine is None:
                 self._engine = self._load(self._settings, self._on_text)

@@ -27,7 +27,7 @@ from llm.answer import Answer, Answered, AskOptions, Citation, Event, ReadingPro
 from llm.errors import BadQuestion
 
 if TYPE_CHECKING:
-    from llm import Engine
+    from app.service.engine import AnyEngine
 
 
 def _ignore(_: object) -> None:
@@ -51,7 +51,7 @@ class Longleaf:
         self._turns = Turns(settings.data_dir, on_text)
         self._marks = ReadingMarks(self._library.catalogue, self._model)
 
-    def engine(self) -> "Engine":
+    def engine(self) -> "AnyEngine":
         """Loads the model if it is not there yet. Raises ModelNotFound."""
         if self._engine.is_loaded:
             return self._engine()

@@ -14,7 +14,7 @@ from app.service.catalogue import Catalogue
 from ingest.document import Document
 
 if TYPE_CHECKING:
-    from llm import Engine
+    from app.service.engine import AnyEngine
 
 NOTE_EVERY_S = 5.0
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class ReadingMarks:
     def __init__(self, catalogue: Catalogue, model: str) -> None:
         self._catalogue, self._model = catalogue, model
 
-    def note(self, engine: "Engine", ids: Sequence[str], documents: Sequence[Document]) -> None:
+    def note(self, engine: "AnyEngine", ids: Sequence[str], documents: Sequence[Document]) -> None:
         """What is read of each document now, in whole or in part; nothing of one that was deleted.
 
         To be called in the documents' turn: what the engine opens for it must not outlive a deletion.
@@ -39,7 +39,7 @@ class ReadingMarks:
             kv_bytes = engine.stored_bytes(*{leaf.id for leaf in document.leaves()})
             self._catalogue.note_reading(document_id, self._model, tokens, max(0, tokens_read), kv_bytes)
 
-    def check_others(self, engine: "Engine", ids: Sequence[str], document_of: Callable[[str], Document]) -> None:
+    def check_others(self, engine: "AnyEngine", ids: Sequence[str], document_of: Callable[[str], Document]) -> None:
         """Notes anew what is marked as read, but these: a limit on the disk may have cost it its reading."""
         for entry in self._catalogue.entries(self._model):
             if entry.tokens_read and entry.id not in ids:

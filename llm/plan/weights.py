@@ -56,10 +56,11 @@ def parameters_of(config: PretrainedConfig) -> Parameters:
 
 
 def _empty_model(config: PretrainedConfig) -> PreTrainedModel:
-    maker = AutoModelForImageTextToText if type(config) in AutoModelForImageTextToText._model_mapping else None
+    seeing: Any = AutoModelForImageTextToText
+    maker: Any = seeing if type(config) in seeing._model_mapping else AutoModelForCausalLM
     try:
         with torch.device("meta"):
-            model: PreTrainedModel = (maker or AutoModelForCausalLM).from_config(config)
+            model: PreTrainedModel = maker.from_config(config)
     except (ValueError, AttributeError) as error:
         raise ModelNotFound(
             f"model type {config.model_type!r} has no language model in this version of transformers; "

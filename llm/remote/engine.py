@@ -1,0 +1,118 @@
+"""The remote engine: the methods of `llm.Engine`, with a server in the model's place.
+
+Documents are indexed here and never read into KV of our own; the server's prefix cache is what makes a second question
+cheap, and what it reports as reused is what an answer's timing shows.
+"""
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from ingest.document import Document
+from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
+from llm.citing import cite
+from llm.coverage import coverage_of
+from llm.errors import BadQuestion
+from llm.evidence.quoting import quotes
+from llm.remote.address import parse
+from llm.remote.asking import RemoteAsking
+from llm.remote.client import RemoteClient
+from llm.remote.desk import RemoteDesk, leaves_of
+
+
+class RemoteEngine:
+    """Several threads may ask at once; documents are indexed by one at a time."""
+
+    def __init__(self, client: RemoteClient, state_dir: Path, *, limit_tokens: int | None = None) -> None:
+        self._client, self._desk = client, RemoteDesk(client, state_dir, limit_tokens)
+        self._busy = threading.Lock()
+        self.model = ModelName(f"openai:{client.url}#{client.model}", client.url)
+
+    @classmethod
+    def connect(
+        cls, name: str, *, state_dir: Path, api_key: str | None, timeout_s: float, limit_tokens: int | None
+    ) -> "RemoteEngine":
+        """Raises ModelNotFound when no server answers at the address, or it serves no such model."""
+        return cls(
+            RemoteClient(parse(name), api_key=api_key, timeout_s=timeout_s), state_dir, limit_tokens=limit_tokens
+        )
+
+    @property
+    def context_tokens(self) -> int:
+        return self._desk.limit_tokens
+
+    @property
+    def exact_tokens(self) -> int:
+        """How many tokens of documents one prompt can hold."""
+        return max(0, self._desk.room("", AskOptions().max_new_tokens))
+
+    def count_tokens(self, text: str) -> int:
+        return self._client.count_tokens(text)
+
+    def read(self, documents: Sequence[Document], cancel: threading.Event | None = None) -> Iterator[ReadingProgress]:
+        """Indexes the documents; there is nothing else to read ahead for a server."""
+        with self._busy:
+            yield from self._desk.index(documents, cancel)
+
+    def prepare(
+        self, documents: Sequence[Document], cancel: threading.Event | None = None
+    ) -> Iterator[ReadingProgress]:
+        """The same as `read`."""
+        yield from self.read(documents, cancel)
+
+    def is_ready(self, documents: Sequence[Document]) -> bool:
+        return self._desk.is_indexed(documents)
+
+    def is_read(self, documents: Sequence[Document]) -> bool:
+        return self._desk.is_indexed(documents)
+
+    def tokens_read(self, documents: Sequence[Document]) -> int:
+        """All of them or none: a server keeps what it likes."""
+        return self._desk.num_tokens(documents) if self.is_read(documents) else 0
+
+    def search(self, documents: Sequence[Document], query: str, limit: int) -> tuple[Citation, ...]:
+        """The passages that fit the query best, best first; of documents that are indexed already."""
+        indexed = [leaf for leaf in leaves_of(documents) if self._desk.is_indexed([leaf])]
+        if not indexed:
+            return ()
+        with self._busy:
+            ranked = self._desk.searcher(indexed).rank(query, limit)
+        cited = (cite(one.document, one.page_index, one.start, one.end) for one in quotes(ranked, None, limit=limit))
+        return tuple(citation for citation in cited if citation.verified)
+
+    def ask(
+        self,
+        documents: Sequence[Document],
+        question: str,
+        options: AskOptions | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """Answers from the documents. Raises BadQuestion, ContextOverflow, RemoteEngineFailed."""
+        if not question.strip():
+            raise BadQuestion("the question is empty; write what you want to know")
+        if not documents:
+            raise BadQuestion("no document was given to ask about; name at least one")
+        asking = RemoteAsking(
+            self._client, self._desk, self.model, documents, question, options or AskOptions(), cancel
+        )
+        yield from asking.events()
+
+    def coverage(self, documents: Sequence[Document]) -> Coverage:
+        """What a question about the documents would see, without asking."""
+        total = self._desk.num_tokens(documents)
+        whole = total <= self.exact_tokens
+        return coverage_of(
+            documents,
+            tokens_total=total,
+            tokens_read=total if whole else 0,
+            pages_seen=None if whole else (),
+            shortened=None if whole else self._desk.why_not_whole(documents),
+        )
+
+    def forget(self, document_ids: Collection[str]) -> int:
+        """Removes the index of the documents; bytes removed. What a server keeps in its cache is not ours to remove."""
+        with self._busy:
+            return self._desk.forget(document_ids)
+
+    def stored_bytes(self, *document_ids: str) -> int:
+        return self._desk.bytes_of(document_ids)
