@@ -22,6 +22,7 @@ from llm.backbone import load_backbone
 from llm.evidence.calibration import PATH, Regression
 from llm.evidence.embedding import Embedder
 from llm.evidence.observing import Observed, observe, observe_answers
+from llm.evidence.reliability import balanced_accuracy, tenths
 
 
 def main() -> None:
@@ -62,13 +63,6 @@ def fit(seen: Sequence[Observed]) -> Regression:
     return Regression(regression.bias, regression.weights, best)
 
 
-def balanced_accuracy(predicted: Sequence[float], labels: Sequence[bool], threshold: float) -> float:
-    """The mean of the shares decided rightly among questions with and without an answer."""
-    said = np.asarray(predicted) >= threshold
-    held = np.asarray(labels, dtype=bool)
-    return float((said[held].mean() + (~said[~held]).mean()) / 2)
-
-
 def report(regression: Regression, seen: Sequence[Observed]) -> dict[str, object]:
     """What the regression is worth on the test examples, which neither fit nor threshold saw."""
     test = _of(seen, "test")
@@ -85,7 +79,7 @@ def report(regression: Regression, seen: Sequence[Observed]) -> dict[str, object
         "threshold": regression.threshold,
         "balanced_accuracy": round(balanced_accuracy(predicted, _labels(test), regression.threshold), 3),
         **{f"right_by_{name}": _shares(right, group) for name, group in groups.items()},
-        "reliability": _reliability(predicted, _labels(test)),
+        "reliability": [asdict(tenth) for tenth in tenths(predicted, _labels(test))],
     }
 
 
@@ -96,18 +90,6 @@ def _shares(right: Sequence[bool], groups: Sequence[str]) -> dict[str, str]:
         inside = [value for value, own in zip(right, groups, strict=True) if own == group]
         found[group] = f"{sum(inside) / len(inside):.3f} of {len(inside)}"
     return found
-
-
-def _reliability(predicted: Sequence[float], labels: Sequence[bool]) -> list[dict[str, float]]:
-    """For each tenth of the scale that was predicted: the mean prediction and the share that held an answer."""
-    rows = []
-    for tenth in range(10):
-        inside = [at for at, value in enumerate(predicted) if min(int(value * 10), 9) == tenth]
-        if inside:
-            said = sum(predicted[at] for at in inside) / len(inside)
-            held = sum(labels[at] for at in inside) / len(inside)
-            rows.append({"predicted": round(said, 3), "observed": round(held, 3), "questions": len(inside)})
-    return rows
 
 
 def _of(seen: Sequence[Observed], split: str) -> list[Observed]:
