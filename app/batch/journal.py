@@ -74,7 +74,9 @@ class RowJournal:
         kept = [row for row in self._rows.values() if not is_stale(row)]
         dropped = len(self._rows) - len(kept)
         if dropped:
-            assert self._file is None, "rows are taken out before any is appended"
+            if self._file is not None:
+                self._file.close()
+                self._file = None
             writing = self.path.with_name(self.path.name + ".writing")
             with writing.open("wb") as file:
                 file.writelines(map(_line, kept))

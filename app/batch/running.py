@@ -72,6 +72,11 @@ class Batch:
         self._longleaf, self._journal, self.options = longleaf, journal, options
         self.basis = Basis(longleaf.engine().model, options.ask, options.read, options.whole)
         self._plan = {source: list(self._asked(source, questions)) for source in sources}
+
+    def check(self, words: Sequence[str]) -> None:
+        """Raises BadRequest where there is nothing to do; `words` are what named the sources."""
+        if not self._plan:
+            raise BadRequest(f"there is no document in {', '.join(words)}; name a file, or a folder with files")
         if not any(self._plan.values()):
             raise BadRequest("no question fits the name of any source; check the globs in the questions file")
 

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -43,20 +43,26 @@ FindEntry = Callable[[str], Entry]
 
 
 def find_sources(
-    words: Sequence[str], *, stdin: TextIO, find_entry: FindEntry, limits: Limits, on_problem: OnProblem
+    words: Sequence[str],
+    *,
+    stdin: TextIO,
+    find_entry: FindEntry,
+    limits: Limits,
+    on_problem: OnProblem,
+    own: Collection[Path] = (),
 ) -> list[Source]:
     """Every source once, in the order given, a folder's in the order of their names.
 
     A word is a path, a glob, "-" (paths on standard input), "@FILE" (paths in a file), or a document of the library.
-    Raises SourceNotFound for a word that means nothing, and BadRequest where nothing is left to ask about.
+    `own` files, which the batch itself writes, are no sources. Raises SourceNotFound for a word that means nothing.
     """
     finding = _Finding(stdin, find_entry, limits, on_problem)
     by_path: dict[Path, Source] = {}
+    ours = {path.resolve() for path in own}
     for word in words:
         for source in finding.of_word(word):
-            by_path.setdefault(source.path, source)
-    if not by_path:
-        raise BadRequest(f"there is no document in {', '.join(words)}; name a file, or a folder with files")
+            if source.path not in ours:
+                by_path.setdefault(source.path, source)
     return _with_own_names(list(by_path.values()))
 
 

@@ -1,6 +1,8 @@
 """`batch`: many questions of many documents, one row each, in a file that a second run completes."""
 
+import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +45,12 @@ class _Tables:
     xlsx: Path | None
     is_wide: bool  # a line for each document instead of one for each row
 
+    def own(self) -> list[Path]:
+        """Every file that this batch writes; where they lie in a folder that is asked about, they are no documents."""
+        named = [path for path in (self.out, self.csv, self.xlsx) if path is not None]
+        beside = [self.out.with_suffix(".failures.csv"), self.out.with_suffix(".reduced.json")]
+        return [*named, *beside, *(path.with_name(path.name + ".writing") for path in [*named, *beside])]
+
 
 @click.command(epilog=EXAMPLES)
 @source_options
@@ -71,6 +79,11 @@ class _Tables:
 )  # fmt: skip
 @click.option("--whole", is_flag=True, help="Read documents beyond the model's context whole before asking; slow.")
 @click.option("--dry-run", is_flag=True, help="Parse the files and say what the rest would take; answer nothing.")
+@click.option(
+    "--reduce", multiple=True, callback=not_blank, metavar="QUESTION",
+    help="Answered over all rows at the end: which documents lack something, which have an answer that you name.",
+)  # fmt: skip
+@click.option("--watch", is_flag=True, help="Go on with files that appear or change, until you stop it with Ctrl-C.")
 @click.option("--retry-failed", is_flag=True, help="Make the rows again that failed in an earlier run.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed, and the last line.")
 @click.option(
@@ -93,6 +106,8 @@ def batch(
     timeout_s: float | None,
     whole: bool,
     dry_run: bool,
+    reduce: tuple[str, ...],
+    watch: bool,
     retry_failed: bool,
     quiet: bool,
     max_new_tokens: int,
@@ -114,24 +129,32 @@ def batch(
     from app.batch import Batch, BatchOptions, RowJournal, find_sources
 
     asked = _asked(questions_file, questions, schema)
+    if watch and "-" in sources:
+        raise BadRequest("standard input ends, so --watch cannot go on with it; name a folder, a glob or @FILE")
     read = ReadOptions(password=password, pages=pages)
     tables = _Tables(out, csv_file, xlsx_file, is_wide=schema is not None)
     _check_folders(tables)
     options = BatchOptions(AskOptions(max_new_tokens=max_new_tokens), read, whole, timeout_s, workers)
     with session(settings) as (longleaf, progress), RowJournal(out, settings.data_dir) as journal:
-        found = find_sources(
-            sources, stdin=sys.stdin, find_entry=longleaf.entry, limits=read.limits,
-            on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
-        )  # fmt: skip
-        made = Batch(longleaf, found, asked, journal, options)
+
+        def plan() -> Batch:
+            found = find_sources(
+                sources, stdin=sys.stdin, find_entry=longleaf.entry, limits=read.limits, own=tables.own(),
+                on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
+            )  # fmt: skip
+            return Batch(longleaf, found, asked, journal, options)
+
+        made = plan()
+        if not watch:
+            made.check(sources)
         if dry_run:
             _show_estimate(longleaf, made, progress)
             return
         made.drop_stale(retry_failed=retry_failed)
-        try:
-            _run(longleaf, made, quiet)
-        finally:
-            _write_tables(made, tables)
+        _run(made, tables, quiet)
+        if watch:
+            made = _watch(made, plan, sources, tables, quiet)
+        _reduce(longleaf, made, reduce, out)
     click.echo(_last_line(made.counts(), out))
     click.get_current_context().exit(_exit_code(made.counts()))
 
@@ -165,13 +188,48 @@ def _check_folders(tables: _Tables) -> None:
             raise BadRequest(f"the folder of {path} does not exist; make it, or name another file")
 
 
-def _run(longleaf: Longleaf, made: "Batch", quiet: bool) -> None:
-    with BatchProgress(made, quiet=quiet) as progress:
-        made.run(progress.row, progress.reading)
+def _run(made: "Batch", tables: _Tables, quiet: bool) -> None:
+    """Also after a stop, the tables hold what there is."""
+    try:
+        with BatchProgress(made, quiet=quiet) as progress:
+            made.run(progress.row, progress.reading)
+    finally:
+        _write_tables(made, tables)
+
+
+def _watch(
+    made: "Batch", plan: Callable[[], "Batch"], sources: tuple[str, ...], tables: _Tables, quiet: bool
+) -> "Batch":
+    """Goes on with what appears or changes, until a person stops it; the last plan."""
+    from app.batch.watching import sight, wait_for_change
+
+    known = sight(sources, tables.own())
+    try:
+        while True:
+            if not quiet:
+                click.echo(f"{_last_line(made.counts(), tables.out)} Watching; Ctrl-C ends it.", err=True)
+            known = wait_for_change(sources, tables.own(), known)
+            made = plan()
+            made.drop_stale(retry_failed=False)
+            _run(made, tables, quiet)
+    except KeyboardInterrupt:
+        return made
+
+
+def _reduce(longleaf: Longleaf, made: "Batch", questions: tuple[str, ...], out: Path) -> None:
+    """Answers over all rows: shown, and as JSON beside them."""
+    if not questions:
+        return
+    from app.batch.reducing import reduce_rows
+
+    found = [reduce_rows(longleaf, list(made.rows()), question, made.options.ask) for question in questions]
+    text = json.dumps([each.as_json() for each in found], ensure_ascii=False, indent=2)
+    out.with_suffix(".reduced.json").write_text(text + "\n", encoding="utf-8", errors="replace")
+    for each in found:
+        click.echo(f"> {each.question}\n{each.answer}\n")
 
 
 def _write_tables(made: "Batch", tables: _Tables) -> None:
-    """Also after a stop: the tables then hold what there is."""
     from app.batch.table import COLUMNS, flat, wide, write_csv, write_failures, write_xlsx
 
     write_failures(tables.out, made.rows())
