@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.app.batch.made import make
+
 ROOT = Path(__file__).resolve().parents[3]
 _RUN = """
 import sys, time
@@ -25,7 +27,7 @@ def load(settings, on_text):
 app.cli.session.Longleaf = lambda settings, on_text: Longleaf(settings, on_text=on_text, load=load)
 cli(sys.argv[1:])
 """
-KILLS = 4
+KILLS = 3
 
 
 def start(given: Path, work: Path) -> "subprocess.Popen[bytes]":
@@ -48,16 +50,14 @@ def size_of(work: Path) -> int:
 def test_killed_and_resumed_is_as_if_nothing_had_happened(tmp_path: Path) -> None:
     rng = random.Random(4)
     given = tmp_path / "given"
-    given.mkdir()
-    for number in range(9):
-        (given / f"{number}.txt").write_text(f"Lease {number} begins in March.\nIts rent is {number * 100} crowns.\n")
-    (given / "broken.pdf").write_bytes(b"%PDF-1.7 nothing else")
+    broken = make(given, 12, scans=False, broken_every=3)
     (tmp_path / "questions.txt").write_text("Is it March.\nHow many crowns.\nWhere is the plumber.\n")
     calm, killed = tmp_path / "calm", tmp_path / "killed"
     for work in (calm, killed):
         work.mkdir()
     assert start(given, calm).wait(120) == 1
-    assert len(rows(calm)) == 30
+    assert len(rows(calm)) == 36
+    assert {row["source"] for row in rows(calm) if row["status"] == "failed"} == set(broken)
     num_kills = 0
     while num_kills < KILLS:
         process, size = start(given, killed), size_of(killed)
@@ -72,4 +72,4 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(tmp_path: Path) -> Non
     assert num_kills > 1, "the batch was over before it could be killed"
     assert start(given, killed).wait(120) == 1
     assert rows(killed) == rows(calm)
-    assert len({row["id"] for row in rows(killed)}) == 30
+    assert len({row["id"] for row in rows(killed)}) == 36
