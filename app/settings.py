@@ -64,6 +64,7 @@ class Settings:
     remote_context_tokens: int | None = None  # of a remote engine that does not tell how long a prompt may be
     device: str | None = None  # None: the best there is
     dtype: str | None = None  # None: what suits the device
+    adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
@@ -85,8 +86,9 @@ class Settings:
             raise BadSetting(f"remote_timeout_s is {self.remote_timeout_s}; it must be a number of seconds above 0")
         if self.remote_context_tokens is not None and self.remote_context_tokens < 1024:
             raise BadSetting(f"remote_context_tokens is {self.remote_context_tokens}; it must be at least 1024")
-        for name in ("data_dir", "cache_dir"):
-            object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
+        for name in ("data_dir", "cache_dir", "adapter"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path).expanduser().absolute())
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":

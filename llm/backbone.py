@@ -15,9 +15,7 @@ import psutil
 import torch
 import transformers
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -26,11 +24,11 @@ from llm.answer import ModelName
 from llm.errors import ModelNotFound
 from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
-from llm.loading.families import model_class
+from llm.loading.adapter import with_adapter
+from llm.loading.checkpoint import Loaded, load_checkpoint
 from llm.packaged import PACKAGED_NAME, load_tokenizer, prepare, sha256_of, weights_sha256
 from llm.packed import PackedLlama
 from llm.prompt import Prompt
-from llm.runtime.kinds import layouts_of
 from llm.runtime.runner import Runner
 from llm.runtime.through_transformers import TransformersRunner
 from llm.runtime.working import WorkingKV
@@ -79,12 +77,13 @@ def load_backbone(
     device: str | None = None,
     dtype: str | None = None,
     threads: int | None = None,
+    adapter: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Backbone:
     """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
 
     `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
-    `threads` None takes the cores that are free right now.
+    `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
@@ -94,8 +93,10 @@ def load_backbone(
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
     else:
-        loaded = _load_checkpoint(str(name), chosen_dtype)
+        loaded = load_checkpoint(str(name), dtype=chosen_dtype, device=chosen_device)
     model, tokenizer, model_name = loaded
+    if adapter is not None:
+        model, model_name = with_adapter(model, model_name, adapter)
     model = _placed(model, chosen_device)
     return Backbone(
         model,
@@ -118,10 +119,7 @@ def default_model() -> str:
     return LEAFMOE_NAME if LEAFMOE_WEIGHTS.is_file() else PACKAGED_NAME
 
 
-_Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase, ModelName]
-
-
-def _load_packaged(name: str, base: Path, dtype: torch.dtype) -> _Loaded:
+def _load_packaged(name: str, base: Path, dtype: torch.dtype) -> Loaded:
     tokenizer = load_tokenizer(base)
     base_revision = weights_sha256(base)[:16]
     if name == PACKAGED_NAME:
@@ -129,20 +127,6 @@ def _load_packaged(name: str, base: Path, dtype: torch.dtype) -> _Loaded:
         return bare, tokenizer, ModelName(name, base_revision)
     mixture = load_leafmoe(base, LEAFMOE_WEIGHTS, dtype=dtype)
     return mixture, tokenizer, ModelName(name, f"{base_revision}+{sha256_of(LEAFMOE_WEIGHTS)[:16]}")
-
-
-def _load_checkpoint(where: str, dtype: torch.dtype) -> _Loaded:
-    try:
-        config = AutoConfig.from_pretrained(where)
-        layouts_of(config)  # refuses what cannot be kept before any weight is loaded
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        model = model_class(config).from_pretrained(where, dtype=dtype)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelNotFound(
-            f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, "
-            f"a hub name, {LEAFMOE_NAME} or {PACKAGED_NAME}, or nothing for the packaged model"
-        ) from error
-    return model, tokenizer, ModelName(where, _revision(where, config))
 
 
 def count_free_cores() -> int:
@@ -187,19 +171,3 @@ def _stop_ids(model: transformers.PreTrainedModel, tokenizer: PreTrainedTokenize
     declared = model.generation_config.eos_token_id if model.generation_config else None
     ids = declared if isinstance(declared, list) else [declared, tokenizer.eos_token_id]
     return frozenset(token for token in ids if token is not None)
-
-
-def _revision(where: str, config: transformers.PretrainedConfig) -> str:
-    """The hub's commit, or for a folder a hash of its config and of its weight files' names, sizes and times."""
-    if commit := getattr(config, "_commit_hash", None):
-        return str(commit)
-    digest = hashlib.sha256(config.to_json_string().encode())
-    for path in sorted(Path(where).glob("*")):
-        if path.suffix in (".safetensors", ".bin", ".json"):
-            status = path.stat()
-            digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

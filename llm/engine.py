@@ -57,6 +57,7 @@ class Engine:
         device: str | None = None,
         dtype: str | None = None,
         threads: int | None = None,
+        adapter: Path | None = None,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
@@ -65,8 +66,9 @@ class Engine:
         embedder = Embedder(str(device_of(device)))
         embedder.warm()
         backbone = load_backbone(
-            model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, on_progress=on_progress
-        )
+            model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, adapter=adapter,
+            on_progress=on_progress,
+        )  # fmt: skip
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 
     @property

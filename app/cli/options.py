@@ -23,6 +23,10 @@ _SETTINGS = {
         help="A checkpoint folder, a name on the Hugging Face hub, or openai:http://HOST:PORT/v1#MODEL for a server "
         "(these two alone open a connection). Default: the packaged leafmoe-135m; smollm2-135m is its bare base.",
     ),
+    "adapter": click.option(
+        "--adapter", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+        help="A LoRA for the model, in peft's format.",
+    ),
     "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
     "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),
     "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
@@ -33,7 +37,7 @@ _SETTINGS = {
     "host": click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1, only here."),
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
-MODEL = ("model", "device", "dtype", "threads")
+MODEL = ("model", "adapter", "device", "dtype", "threads")
 READING = (*MODEL, "kv_dtype")
 
 

@@ -25,6 +25,12 @@ def state_dir(settings: Settings) -> Path:
     return settings.data_dir / "state"
 
 
+def model_key(settings: Settings) -> str:
+    """Under what the catalogue notes what was read."""
+    adapted = f" with {settings.adapter}" if settings.adapter else ""
+    return (settings.model or PACKAGED) + adapted
+
+
 def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
     """Raises ModelNotFound."""
     from llm import Engine
@@ -36,7 +42,8 @@ def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
     budget_gb = settings.kv_disk_gb
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
-        dtype=settings.dtype, threads=settings.threads, kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
+        dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
+        kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
         disk_budget_bytes=None if budget_gb is None else round(budget_gb * 1e9), on_progress=on_text,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import BadRequest, NotInLibrary
 from app.service.answers import store_answer
-from app.service.engine import PACKAGED, LazyEngine, LoadEngine, load_engine, state_dir
+from app.service.engine import LazyEngine, LoadEngine, load_engine, model_key, state_dir
 from app.service.history import History
 from app.service.library import Library, OnSource
 from app.service.marks import Pacer, ReadingMarks
@@ -46,7 +46,7 @@ class Longleaf:
         self._library = Library(settings.data_dir)
         private_dir(state_dir(settings))
         self._engine = LazyEngine(settings, load, on_text)
-        self._model = settings.model or PACKAGED
+        self._model = model_key(settings)
         self.history = History(self._library.catalogue)
         self._turns = Turns(settings.data_dir, on_text)
         self._marks = ReadingMarks(self._library.catalogue, self._model)

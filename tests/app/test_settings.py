@@ -55,7 +55,7 @@ def test_folders_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     [
         ({"LONGLEAF_REMOTE_TIMEOUT_S": "0"}, "remote_timeout_s is 0.0; it must be a number of seconds above 0"),
         ({"LONGLEAF_REMOTE_CONTEXT_TOKENS": "10"}, "remote_context_tokens is 10; it must be at least 1024"),
-        ({"LONGLEAF_PROT": "1"}, "unknown environment variable LONGLEAF_PROT; known are LONGLEAF_API_KEY, "),
+        ({"LONGLEAF_PROT": "1"}, "unknown environment variable LONGLEAF_PROT; known are LONGLEAF_ADAPTER, "),
         ({"LONGLEAF_PORT": "web"}, "environment variable LONGLEAF_PORT is 'web'; it must be a whole number"),
         ({"LONGLEAF_PORT": "70000"}, "port is 70000; it must be between 0 (any free port) and 65535"),
         ({"LONGLEAF_THREADS": "0"}, "threads is 0; it must be at least 1, or left out to use the free cores"),

@@ -43,7 +43,7 @@ def test_the_library_is_listed_without_torch(tmp_path: Path) -> None:
 def test_a_misspelt_setting_is_one_line() -> None:
     done = start("library", "list", LONGLEAF_DATADIR="/x")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Error: unknown environment variable LONGLEAF_DATADIR; known are LONGLEAF_API_KEY")
+    assert done.stderr.startswith("Error: unknown environment variable LONGLEAF_DATADIR; known are LONGLEAF_ADAPTER")
     assert done.stderr.count("\n") == 1
 
 
