@@ -32,8 +32,10 @@ def text_of(event: gr.EventData) -> str:
     return str(event._data.get("value", ""))[:2000]
 
 
-def is_checked(event: gr.EventData) -> bool:
-    return event._data.get("checked") is True
+def ticked_of(event: gr.EventData) -> tuple[str, ...]:
+    """The arguments of all boxes of the panel that are ticked."""
+    ticked = event._data.get("ticked")
+    return tuple(str(arg)[:80] for arg in ticked[:10_000]) if isinstance(ticked, list) else ()
 
 
 def position(event: gr.EventData, length: int) -> int | None:

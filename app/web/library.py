@@ -14,7 +14,7 @@ from app.errors import BadRequest, LongleafAppError
 from app.jobs import JobStatus
 from app.service import Entry
 from app.web.adding import BUSY_S, IDLE_S
-from app.web.events import act_of, arg_of, is_checked, position, sentence, text_of
+from app.web.events import act_of, arg_of, position, sentence, text_of, ticked_of
 from app.web.render import library as fragments
 from app.web.render.answer import failed
 from app.web.services import Services
@@ -82,8 +82,10 @@ class LibraryPanel:
         chosen_after, shelf_after, view_after = chosen or (), shelf, view
         try:
             match act_of(event), arg_of(event):
-                case "choose", doc_id:
-                    chosen_after = _toggled(chosen_after, doc_id, is_checked(event))
+                case "choose", _:
+                    listed = set(self._listed(shelf))
+                    kept = tuple(other for other in chosen_after if other not in listed)  # hidden by the search
+                    chosen_after = (*kept, *(other for other in ticked_of(event) if other in listed))
                     shelf_after = replace(shelf, fresh=frozenset())
                 case "choose-all", _:
                     chosen_after = tuple(entry.id for entry in self._entries())
@@ -144,6 +146,9 @@ class LibraryPanel:
         at = position(event, len(found))
         return gr.skip() if at is None or act_of(event) != "hit" else View.of(found, at)
 
+    def _listed(self, shelf: Shelf) -> list[str]:
+        return [entry.id for entry in self._entries() if fragments.is_named(entry, shelf.query)]
+
     def _listing(self, chosen: Choice, shelf: Shelf) -> str:
         jobs = {job.entry_id: job for job in self._services.jobs.jobs() if job.entry_id is not None}
         return fragments.document_list(
@@ -193,11 +198,6 @@ def _job_of(starter: Starter | None, statuses: Sequence[JobStatus]) -> JobStatus
 def _visible(statuses: Sequence[JobStatus]) -> list[JobStatus]:
     """The work on what is not in the library yet; the rest is shown at its document."""
     return [job for job in statuses if job.stage not in ("done", "cancelled") and job.entry_id is None]
-
-
-def _toggled(chosen: tuple[str, ...], doc_id: str, is_on: bool) -> tuple[str, ...]:
-    rest = tuple(other for other in chosen if other != doc_id)
-    return (*rest, doc_id) if is_on else rest
 
 
 def _not_asked(starter: Starter | None, job: JobStatus | None) -> Any:

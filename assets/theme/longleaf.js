@@ -20,7 +20,9 @@
       element.addEventListener("change", (event) => {
         const target = event.target.closest("[data-act]");
         if (!target) return;
-        trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "", checked: target.checked ?? false, value: target.value ?? "" });
+        trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "", checked: target.checked ?? false, value: target.value ?? "",
+          // All that are ticked: clicks that follow one another quickly must not undo each other.
+          ticked: [...element.querySelectorAll("input[type=checkbox][data-act]:checked")].map((box) => box.dataset.arg) });
       });
       watch("value", () => afterRender(element));
       if (element.querySelector("[data-drop]")) wireDrop(element.querySelector("[data-drop]"), trigger);

@@ -133,9 +133,12 @@ def test_a_sample_that_cannot_be_read_says_so_in_the_answers_place(
 
 def test_choosing_opening_and_deleting(library: LibraryPanel, services: Services, texts: SimpleNamespace) -> None:
     lease, notes = services.longleaf.add(texts.lease), services.longleaf.add(texts.notes)
-    chosen = library.act(click("choose", lease.id, checked=True), (notes.id,), Shelf(), View())[3]
+    chosen = library.act(click("choose", lease.id, ticked=[notes.id, lease.id, "zzz"]), (), Shelf(), View())[3]
     assert chosen == (notes.id, lease.id)
-    assert library.act(click("choose", notes.id, checked=False), chosen, Shelf(), View())[3] == (lease.id,)
+    assert library.act(click("choose", notes.id, ticked=[lease.id]), chosen, Shelf(), View())[3] == (lease.id,)
+    hidden = library.act(click("choose", lease.id, ticked=[]), chosen, Shelf(query="lease"), View())[3]
+    assert hidden == (notes.id,)  # what the search does not list stays chosen
+    assert library.act(click("choose", lease.id, ticked="x"), (), Shelf(), View())[3] == SKIP
     assert library.act(click("choose-none"), chosen, Shelf(), View())[3] == ()
     view = library.act(click("open", lease.id), chosen, Shelf(), View())[5]
     assert view == View(document=lease.id, leaf=lease.id)
