@@ -9,7 +9,7 @@ never has to be made again, and one that any of these would change is another ro
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from app.batch.questions import Question
@@ -34,9 +34,10 @@ class Basis:
 
     def key(self, source: Source, question: Question) -> str:
         """Names what is answered, whatever the file is called."""
+        form = question.field.form if question.field is not None else None
         parts: dict[str, Any] = {
             "document": source.sha256, "recipe": file_recipe(source.name, self.read), "question": question.text,
-            "model": asdict(self.model), "options": asdict(self.ask), "whole": self.whole,
+            "model": asdict(self.model), "options": asdict(replace(self.ask, form=form)), "whole": self.whole,
         }  # fmt: skip
         if question.field is not None:
             parts["field"] = asdict(question.field)

@@ -27,4 +27,5 @@ WORDS = {
 _COUNT = rf"(?:\d+|(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})(?:\s*\(\s*\d+\s*\))?)"
 DURATION = rf"(?i)\b{_COUNT}[\s-]+(?:calendar\s|full\s|consecutive\s|business\s)?(?:year|month|week|day)s?\b"
 
-NUMBER = r"(?<![\w.,])[-+]?(?:[$€£¥]|[A-Z]{2,3}\s?)?\s?\d(?:[\d.,'’]*\d)?(?:\s?%)?(?!\w)"
+# Without currency or percent: those may be written or not, and what is written must be one of what was found.
+NUMBER = r"(?:(?<![\w.,])|(?<=\b[A-Z]{2})|(?<=\b[A-Z]{3}))-?\d(?:[\d.,'’]*\d)?(?!\w)"

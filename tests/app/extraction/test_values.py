@@ -59,11 +59,22 @@ def test_durations(written: str, iso: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "number"),
-    [("RM 9.00", 9), ("$1,250.50", 1250.5), ("1.234,50 €", 1234.5), ("-12.5", -12.5), ("(300)", -300), ("12 %", 12)],
+    [
+        ("RM 9.00", 9),
+        ("$1,250.50", 1250.5),
+        ("EUR 109.03", 109.03),
+        ("RM7.5", 7.5),
+        ("1.234,50 €", 1234.5),
+        ("-12.5", -12.5),
+        ("(300)", -300),
+        ("12 %", 12),
+    ],
 )
 def test_numbers(written: str, number: float) -> None:
-    assert re.search(NUMBER, written)
     assert value("n number", written) == number
+    found = re.search(NUMBER, written)
+    assert found is not None
+    assert abs(number) == abs(float(str(value("n number", found[0]))))
 
 
 def test_choices_lists_and_schemas() -> None:
