@@ -97,7 +97,7 @@ def _date(text: str, day_first: bool) -> str | None:
 @cache
 def _parse_date(text: str, order: str) -> date | None:
     settings: Any = {"STRICT_PARSING": True, "DATE_ORDER": order, "PARSERS": ["absolute-time"]}
-    found = dateparser.parse(text, languages=["en"], settings=settings) or dateparser.parse(text, settings=settings)
+    found = dateparser.parse(text, languages=["en"], settings=settings)  # all 200 languages take seconds
     return found.date() if found else None
 
 
