@@ -26,6 +26,7 @@ _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
         "threads": (int, "a whole number"),
         "port": (int, "a whole number"),
         "kv_disk_gb": (float, "a number"),
+        "experts_gb": (float, "a number"),
         "remote_timeout_s": (float, "a number"),
         "remote_context_tokens": (int, "a whole number"),
     }
@@ -66,6 +67,7 @@ class Settings:
     dtype: str | None = None  # None: what suits the device
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
+    experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
     host: str = "127.0.0.1"
@@ -82,6 +84,10 @@ class Settings:
             raise BadSetting(f"kv_dtype is {self.kv_dtype!r}; it must be one of {', '.join(KV_DTYPES)}")
         if self.kv_disk_gb is not None and not (math.isfinite(self.kv_disk_gb) and self.kv_disk_gb > 0):
             raise BadSetting(f"kv_disk_gb is {self.kv_disk_gb}; it must be a number above 0, or left out for no limit")
+        if self.experts_gb is not None and not (math.isfinite(self.experts_gb) and self.experts_gb > 0):
+            raise BadSetting(
+                f"experts_gb is {self.experts_gb}; it must be a number above 0, or left out to keep all there"
+            )
         if not (math.isfinite(self.remote_timeout_s) and self.remote_timeout_s > 0):
             raise BadSetting(f"remote_timeout_s is {self.remote_timeout_s}; it must be a number of seconds above 0")
         if self.remote_context_tokens is not None and self.remote_context_tokens < 1024:

@@ -26,6 +26,7 @@ from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
 from llm.loading.adapter import with_adapter
 from llm.loading.checkpoint import Loaded, load_checkpoint
+from llm.loading.experts import keep_experts_in_host_memory
 from llm.packaged import PACKAGED_NAME, load_tokenizer, prepare, sha256_of, weights_sha256
 from llm.packed import PackedLlama
 from llm.prompt import Prompt
@@ -78,12 +79,14 @@ def load_backbone(
     dtype: str | None = None,
     threads: int | None = None,
     adapter: Path | None = None,
+    experts_bytes: int | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Backbone:
     """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
 
     `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
     `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
+    `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
@@ -97,7 +100,7 @@ def load_backbone(
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)
-    model = _placed(model, chosen_device)
+    model = _placed(model, chosen_device, experts_bytes)
     return Backbone(
         model,
         PackedLlama.of(model) or TransformersRunner(model),
@@ -139,10 +142,15 @@ def count_free_cores() -> int:
     return max(1, min(usable, sum(percent < 50 for percent in busy)))
 
 
-def _placed(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
-    torch.nn.Module.to(model, device)
+def _placed(model: PreTrainedModel, device: torch.device, experts_bytes: int | None) -> PreTrainedModel:
     model.eval()
     model.requires_grad_(False)
+    if experts_bytes is None:
+        torch.nn.Module.to(model, device)
+        return model
+    if device.type == "cpu":
+        raise ModelNotFound("experts can be kept in host memory for a GPU only, and the device is cpu; leave that out")
+    keep_experts_in_host_memory(model, device, experts_bytes)
     return model
 
 

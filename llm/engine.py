@@ -58,6 +58,7 @@ class Engine:
         dtype: str | None = None,
         threads: int | None = None,
         adapter: Path | None = None,
+        experts_bytes: int | None = None,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
@@ -67,7 +68,7 @@ class Engine:
         embedder.warm()
         backbone = load_backbone(
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, adapter=adapter,
-            on_progress=on_progress,
+            experts_bytes=experts_bytes, on_progress=on_progress,
         )  # fmt: skip
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 

@@ -30,6 +30,10 @@ _SETTINGS = {
     "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
     "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),
     "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
+    "experts_gb": click.option(
+        "--experts-gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
+        help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU.",
+    ),
     "kv_dtype": click.option(
         "--kv-dtype", type=click.Choice(KV_DTYPES),
         help="In what keys and values are kept on disk; with another one, documents are read again. Default: int8.",
@@ -37,7 +41,7 @@ _SETTINGS = {
     "host": click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1, only here."),
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
-MODEL = ("model", "adapter", "device", "dtype", "threads")
+MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")
 READING = (*MODEL, "kv_dtype")
 
 

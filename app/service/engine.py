@@ -39,13 +39,16 @@ def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
 
     if settings.model is not None and is_remote(settings.model):
         return _connect(settings, settings.model)
-    budget_gb = settings.kv_disk_gb
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
         kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
-        disk_budget_bytes=None if budget_gb is None else round(budget_gb * 1e9), on_progress=on_text,
+        experts_bytes=_bytes(settings.experts_gb), disk_budget_bytes=_bytes(settings.kv_disk_gb), on_progress=on_text,
     )  # fmt: skip
+
+
+def _bytes(gb: float | None) -> int | None:
+    return None if gb is None else round(gb * 1e9)
 
 
 def _connect(settings: Settings, name: str) -> "RemoteEngine":

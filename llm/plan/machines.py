@@ -1,7 +1,7 @@
 """Which machines hold a model, and what lies where on them. Arithmetic: none of the larger ones was run.
 
-Nine tenths of every memory are counted. The index lies beside the weights; keys and values lie as near to them as they
-fit, on disk at last.
+Nine tenths of every memory are counted. Longleaf itself runs on one GPU of one machine; over several GPUs a serving
+engine does. The index lies beside the weights; keys and values lie as near to them as they fit, on disk at last.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,19 @@ class Machine:
     disk_gb: int
     gpus: int = 0
     gpu_gb: int = 0
-    nodes: int = 1  # Longleaf itself runs on one; over several, a serving engine does
+    nodes: int = 1
 
     @property
     def memory(self) -> float:
         return self.memory_gb * _GB * _USABLE
 
     @property
-    def gpu_memory(self) -> float:
-        return self.gpus * self.gpu_gb * _GB * _USABLE
+    def one_gpu(self) -> float:
+        return self.gpu_gb * _GB * _USABLE
+
+    @property
+    def all_gpus(self) -> float:
+        return self.gpus * self.one_gpu
 
     @property
     def disk(self) -> float:
@@ -70,29 +74,37 @@ def fits(load: Load) -> list[Fit]:
 
 
 def _how(machine: Machine, load: Load) -> str | None:
-    if load.is_served or machine.nodes > 1:
-        everything = load.weights + load.kv + load.working
-        return "through a serving engine, weights and KV on the GPUs" if machine.gpu_memory >= everything else None
-    if machine.gpus and (how := _on_gpus(machine, load)):
-        return how
-    return _on_cpu(machine, load)
+    """Longleaf alone with all weights on a GPU, else a serving engine, else with less than all on a GPU or none."""
+    can_read = not load.is_served and machine.nodes == 1
+    ways = (
+        can_read and machine.gpus and _on_one_gpu(machine, load),
+        _served(machine, load),
+        can_read and machine.gpus and _experts_fetched(machine, load),
+        can_read and _on_cpu(machine, load),
+    )
+    return next((how for how in ways if how), None)
 
 
-def _on_gpus(machine: Machine, load: Load) -> str | None:
-    gpus = "the GPU" if machine.gpus == 1 else "the GPUs"
-    beside = load.index + load.working
-    if machine.gpu_memory >= load.weights + beside:
-        place = _place_of_kv(machine.gpu_memory - load.weights - beside, machine.memory, machine.disk, load.kv, gpus)
-        return place and f"weights and index on {gpus}, KV {place}"
-    resident = load.weights - load.experts
-    if load.experts and machine.gpu_memory >= resident + beside and machine.memory >= load.weights:
-        left = machine.gpu_memory - resident - beside
-        place = _place_of_kv(0, machine.memory - load.weights, machine.disk, load.kv, gpus)
-        cached = min(100, round(100 * left / load.experts))
-        return place and (
-            f"experts in host memory, {cached} % of them at a time on {gpus} with everything else, KV {place}"
-        )
-    return None
+def _on_one_gpu(machine: Machine, load: Load) -> str | None:
+    left = machine.one_gpu - load.weights - load.index - load.working
+    place = _place_of_kv(left, machine.memory, machine.disk, load.kv) if left >= 0 else None
+    return place and f"weights and index on one GPU, KV {place}"
+
+
+def _served(machine: Machine, load: Load) -> str | None:
+    if machine.all_gpus < load.weights + load.kv + load.working:
+        return None
+    gpus = "one GPU" if machine.gpus == 1 else f"{machine.gpus} GPUs"
+    return f"through a serving engine, weights and KV on {gpus}"
+
+
+def _experts_fetched(machine: Machine, load: Load) -> str | None:
+    left = machine.one_gpu - (load.weights - load.experts) - load.index - load.working
+    if not load.experts or left < 0 or machine.memory < load.weights:
+        return None
+    place = _place_of_kv(0, machine.memory - load.weights, machine.disk, load.kv)
+    share = min(100, round(100 * left / load.experts))
+    return place and f"experts in host memory, {share} % of them at a time on one GPU with everything else, KV {place}"
 
 
 def _on_cpu(machine: Machine, load: Load) -> str | None:
@@ -101,9 +113,9 @@ def _on_cpu(machine: Machine, load: Load) -> str | None:
     return "on the CPU, weights and index in memory, KV on disk"
 
 
-def _place_of_kv(on_gpus: float, in_memory: float, on_disk: float, kv: int, gpus: str) -> str | None:
-    if kv <= on_gpus:
-        return f"on {gpus}"
+def _place_of_kv(on_gpu: float, in_memory: float, on_disk: float, kv: int) -> str | None:
+    if kv <= on_gpu:
+        return "on it"
     if kv <= in_memory:
         return "in host memory"
     return "on disk" if kv <= on_disk else None

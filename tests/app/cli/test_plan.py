@@ -39,7 +39,7 @@ def test_lengths_and_formats_are_options(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_person_reads_what_is_kept_and_where_it_fits(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "llama-4-scout", "--weights-dtype", "int4")
     assert "KV             52.7 GB  98,304 values a token in bfloat16; a plain cache would keep 206 GB" in out
-    assert "server with 512 GB and an 80 GB GPU: weights and index on the GPU, KV in host memory" in out
+    assert "server with 512 GB and an 80 GB GPU: weights and index on one GPU, KV in host memory" in out
 
 
 def test_a_model_that_is_not_read_says_so(capsys: pytest.CaptureFixture[str]) -> None:

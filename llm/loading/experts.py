@@ -1,0 +1,133 @@
+"""Routed experts kept in host memory and fetched to the device when tokens are routed to them.
+
+A budget of bytes bounds what lies on the device; the least recently used expert goes first. So a mixture whose weights
+exceed a GPU runs on it, as fast as its hits allow. It enters through transformers' experts interface; Llama 4 has no
+such door (its experts are one batched product over all of them), so that one method is replaced there. On a CPU the
+two places are one memory: tests run it so. It has not been run on a GPU.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+import torch
+from torch.nn.functional import linear
+from transformers import PreTrainedModel
+from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
+
+from llm.errors import ModelNotFound
+
+_NAME = "longleaf_fetched"
+_LLAMA4 = "Llama4TextExperts"
+
+Matrices = tuple[torch.Tensor, torch.Tensor]  # gate and up (2F, D), down (D, F)
+
+
+@dataclass(slots=True)
+class ExpertUse:
+    """How often an expert that was needed lay on the device already."""
+
+    hits: int = 0
+    misses: int = 0
+    fetched_bytes: int = 0
+
+
+class ExpertCache:
+    """The experts of all layers that lie on `device`."""
+
+    def __init__(self, device: torch.device, budget_bytes: int) -> None:
+        self.device, self.budget_bytes = device, budget_bytes
+        self.use = ExpertUse()
+        self.used_bytes = 0
+        self._kept: OrderedDict[tuple[int, int], Matrices] = OrderedDict()
+
+    def fetch(self, experts: Any, number: int) -> Matrices:
+        """One expert's matrices on the device. The last one fetched is kept whatever its size."""
+        key = (id(experts), number)
+        if key in self._kept:
+            self.use.hits += 1
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        self.use.misses += 1
+        gate_up, down = experts.gate_up_proj[number], experts.down_proj[number]
+        size = gate_up.nbytes + down.nbytes
+        while self._kept and self.used_bytes + size > self.budget_bytes:
+            _, dropped = self._kept.popitem(last=False)
+            self.used_bytes -= sum(matrix.nbytes for matrix in dropped)
+        fetched = tuple(matrix.to(self.device, copy=True, non_blocking=True) for matrix in (gate_up, down))
+        self._kept[key] = (fetched[0], fetched[1])
+        self.used_bytes += size
+        self.use.fetched_bytes += size
+        return self._kept[key]
+
+
+def keep_experts_in_host_memory(model: PreTrainedModel, device: torch.device, budget_bytes: int) -> ExpertCache:
+    """Moves everything but the routed experts to `device`. Raises ModelNotFound for experts of another layout."""
+    found = list(_experts_of(model))
+    if not found:
+        raise ModelNotFound(
+            f"a model of type {model.config.model_type!r} has no routed experts to keep in host memory; "
+            "leave --experts-gb out"
+        )
+    cache = ExpertCache(device, budget_bytes)
+    ALL_EXPERTS_FUNCTIONS.register(_NAME, _forward)
+    for experts in found:
+        experts.expert_cache = cache
+        if type(experts).__name__ == _LLAMA4:
+            experts.forward = MethodType(_forward_llama4, experts)
+        else:
+            experts.config._experts_implementation = _NAME
+    _move_the_rest(model, device, {id(experts) for experts in found})
+    return cache
+
+
+def _experts_of(model: PreTrainedModel) -> Iterator[Any]:
+    for name, module in model.named_modules():
+        if not (hasattr(module, "gate_up_proj") and getattr(module.gate_up_proj, "ndim", 0) == 3):
+            continue
+        plain = not (getattr(module, "has_bias", False) or getattr(module, "has_post_expert_norm", False))
+        in_interface = plain and getattr(module, "has_gate", False) and not getattr(module, "is_transposed", True)
+        if type(module).__name__ != _LLAMA4 and not in_interface:
+            raise ModelNotFound(
+                f"the experts {name} of type {type(module).__name__} have a layout that cannot be fetched one by one; "
+                "leave --experts-gb out"
+            )
+        yield module
+
+
+def _move_the_rest(model: PreTrainedModel, device: torch.device, staying: set[int]) -> None:
+    for module in model.modules():
+        if id(module) in staying:
+            continue
+        for parameter in module.parameters(recurse=False):
+            parameter.data = parameter.data.to(device)
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.to(device))
+
+
+def _forward(experts: Any, hidden: torch.Tensor, chosen: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """hidden (T, D), chosen (T, k) expert numbers, weights (T, k) -> (T, D)."""
+    mixed = torch.zeros_like(hidden)
+    for number in chosen.unique().tolist():
+        tokens, places = (chosen == number).nonzero(as_tuple=True)
+        gate_up, down = experts.expert_cache.fetch(experts, number)
+        states = linear(experts._apply_gate(linear(hidden[tokens], gate_up)), down)  # (n, D)
+        mixed.index_add_(0, tokens, (states * weights[tokens, places, None]).to(mixed.dtype))
+    return mixed
+
+
+def _forward_llama4(experts: Any, routed: torch.Tensor) -> torch.Tensor:
+    """routed (E * T, D), the tokens once for each expert, zero where it was not chosen -> (E * T, D).
+
+    Llama 4 scales an expert's input, and what is zero stays zero; so only the rows that are not are computed.
+    """
+    by_expert = routed.view(experts.num_experts, -1, experts.hidden_size)  # (E, T, D)
+    mixed = torch.zeros_like(by_expert)
+    for number in by_expert.any(-1).any(-1).nonzero().flatten().tolist():
+        tokens = by_expert[number].any(-1).nonzero().flatten()
+        gate_up, down = experts.expert_cache.fetch(experts, number)  # stored as (D, 2F) and (F, D)
+        gate, up = (by_expert[number, tokens] @ gate_up).chunk(2, -1)
+        mixed[number, tokens] = (up * experts.act_fn(gate)) @ down
+    return mixed.view(-1, experts.hidden_size)
