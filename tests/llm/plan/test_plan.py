@@ -1,5 +1,6 @@
 """Plans against published figures and against the block store's own layouts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,14 @@ def test_an_unknown_name_is_one_sentence_and_opens_no_connection() -> None:
 def test_layers_that_share_states_are_refused() -> None:
     with pytest.raises(ModelNotFound, match="layers that share keys and values"):
         kept_states(Gemma4TextConfig(num_kv_shared_layers=6))
+
+
+def test_the_page_of_models_has_every_row_and_its_figures() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "MODELS.md"
+    rows = re.findall(
+        r"^\| `([\w.-]+)` \| [^|]+ \| [^|]+ \| ([\d,]+) \|.*\| ([^|]+) \|$", page.read_text("utf-8"), re.M
+    )
+    assert [name for name, _, _ in rows] == list(known_models())
+    for name, values, machine in rows:
+        plan = plan_of(name, context=131_072)
+        assert (f"{plan.kv_values_per_token:,}", plan.fits[0].machine) == (values, machine)
