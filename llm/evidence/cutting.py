@@ -3,7 +3,7 @@
 Owns how units are put together to pieces, and the arrays; where passages begin and end is `passages.py`'s. A piece is a
 sentence, or neighbouring short units of one passage; pieces are what is embedded, because a passage is found better by
 its best sentence than by its own vector (docs/BENCHMARKS.md). Flat, so that a file holds it as it is and opening one
-makes no objects: a million tokens are 7,000 passages of 55,000 units.
+makes no objects: a million tokens are 7,000 passages of 39,000 units.
 """
 
 from collections.abc import Sequence
