@@ -73,7 +73,7 @@ class Decoder:
     def _readings(self, patch: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
         """What one patch (C,) may show, likeliest first; forms of one character count together."""
         found: dict[str, float] = {}
-        for index in np.flatnonzero(patch >= MIN_PROBABILITY):
+        for index in np.flatnonzero(patch >= MIN_PROBABILITY).tolist():
             if index != _NONE and (plain := _plain(self.characters[index])):
                 found[plain] = found.get(plain, 0.0) + float(patch[index])
         likeliest = sorted(found.items(), key=lambda item: -item[1])[:MAX_READINGS]

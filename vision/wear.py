@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 LEVELS = (0, 1, 2, 3)  # 0: as it is
-_DPI_SHARE = (1.0, 0.62, 0.48, 0.40)  # of the resolution that is left
-_BLUR_PX = (0.0, 0.35, 0.5, 0.65)
+_DPI_SHARE = (1.0, 0.8, 0.62, 0.5)  # of the resolution that is left
+_BLUR_PX = (0.0, 0.4, 0.55, 0.7)
 _NOISE = (0.0, 8.0, 14.0, 18.0)  # standard deviation, of 255
 _JPEG_QUALITY = (0, 60, 45, 35)
 

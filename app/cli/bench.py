@@ -1,4 +1,4 @@
-"""`bench exact|needle|haystack|million|speed|quality|pixels`: the measurements of docs/BENCHMARKS.md, repeated.
+"""`bench exact|needle|haystack|million|speed|quality|pixels|experts`: the measurements of docs/BENCHMARKS.md, repeated.
 
 Tables go to standard output, in the form of that page; progress goes to standard error.
 """
@@ -280,6 +280,24 @@ def fields(
     wanted = tasks(data, contracts, receipts)
     with Progress() as progress, _folder(work_dir) as folder:
         found = FieldsBench(settings, folder, progress.text).run(wanted)
+    _show(found, as_json)
+
+
+@bench.command(epilog=EXAMPLES)
+@_data
+@click.option("--windows", type=click.IntRange(min=2), default=20, show_default=True, help="Of 1,024 tokens, a kind.")
+@click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the routing as SVG here.")
+@as_json
+@with_settings("threads")
+def experts(settings: Settings, data: Path, windows: int, figure: Path | None, as_json: bool) -> None:
+    """Weigh the packaged model's experts: their cost, their harm to plain language, and whom they serve."""
+    from app.bench.corpus import check_data
+    from app.bench.experts import run
+    from llm.training.sources import TEXT_SETS
+
+    check_data(data, qa_sets=TEXT_SETS, texts=True, scans=True)
+    with Progress() as progress:
+        found = run(settings, data, windows, figure, progress.text)
     _show(found, as_json)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.document import Doubt
 from llm.prompt import NOT_FOUND
 from llm.training.code import code_passages
 from llm.training.sources import Part, Passage, Question, read_sets, target
@@ -47,8 +48,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Example:
+    """`doubts`: of a document that looks as if it had been recognised on a scan."""
+
     document: str
     asked: tuple[Asked, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 def words(text: str) -> frozenset[str]:

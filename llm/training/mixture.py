@@ -7,10 +7,12 @@ in the document. Everything is drawn from one random generator, so a run can be 
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llm.prompt import NOT_FOUND, label
 from llm.training.close import CloseReadings
+from llm.training.confusions import Confusions
 from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, taught, words
 from llm.training.forms import form_passage
 from llm.training.sources import Passage
@@ -35,6 +37,7 @@ _SEVERAL_PASSAGES_SHARE = 0.45
 _CLOSE_SHARE = 0.6  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
+_SCANNED_SHARE = 0.2
 _CLOSE_TOKENS, _LONG_CLOSE_TOKENS, _LONG_SHARE = (300, 1_100), (1_100, 2_000), 0.12
 
 
@@ -42,14 +45,24 @@ class Mixture:
     """Endless examples of one part of the data. `state`/`restore` continue exactly where a run stopped."""
 
     def __init__(
-        self, passages: Mapping[str, list[Passage]], count_tokens: Callable[[str], int], *, seed: int, max_tokens: int
+        self,
+        passages: Mapping[str, list[Passage]],
+        count_tokens: Callable[[str], int],
+        *,
+        seed: int,
+        max_tokens: int,
+        confusions: Confusions | None = None,
     ) -> None:
-        """`max_tokens` bounds a document of whole contexts: a longer one is left out, others fill what is free."""
+        """`max_tokens` bounds a document of whole contexts: a longer one is left out, others fill what is free.
+
+        With `confusions`, some documents look like recognised scans.
+        """
         self._passages = {kind: found for kind, found in passages.items() if found and kind in KIND_SHARES}
         self._kinds = [*self._passages, "form"]
         self._shares = [KIND_SHARES[kind] for kind in self._kinds]
         self._count_tokens, self._max_tokens = count_tokens, max_tokens
         self._close = CloseReadings(self._passages, count_tokens)
+        self._confusions = confusions
         self._rng = random.Random(seed)
 
     def state(self) -> Any:
@@ -73,7 +86,13 @@ class Mixture:
             else:
                 example = None
             if example is not None:
-                return example
+                return self._scanned(example)
+
+    def _scanned(self, example: Example) -> Example:
+        if self._confusions is None or self._rng.random() >= _SCANNED_SHARE:
+            return example
+        document, doubts = self._confusions.blurred(example.document, self._rng)
+        return replace(example, document=document, doubts=doubts)
 
     def _draw(self, kind: str) -> Passage:
         return form_passage(self._rng) if kind == "form" else self._rng.choice(self._passages[kind])

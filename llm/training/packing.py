@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from llm.prompt import Prompt
+from llm.tokens import Placed, Tokens
 from llm.training.attention import Tile, tiles
 from llm.training.examples import Example
 
@@ -21,6 +22,7 @@ class Sequence:
     segment: list[int]
     position: list[int]
     learned: list[bool]  # True: this token is part of an answer
+    mixtures: tuple[Placed, ...] = ()  # patch tokens, by their place in `ids`
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,14 @@ class Row:
     targets: torch.Tensor  # (A,) that next token
     tiles: list[Tile]
     num_questions: int
+    tokens: Tokens  # `ids` with their patch tokens
 
 
 def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int) -> Sequence:
     """An example as a sequence of at most `max_tokens`; questions that do not fit are left out."""
-    ids = prompt.prefix + prompt.encode(example.document)
+    document, _ = prompt.encode_seen(example.document, example.doubts)
+    ids = [*prompt.prefix, *document]
+    mixtures = tuple((len(prompt.prefix) + at, mixture) for at, mixture in document.mixtures)
     start = len(ids)
     segment, position, learned = [0] * start, list(range(start)), [False] * start
     number = 0
@@ -51,12 +56,13 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
         segment += [number] * size
         position += range(start, start + size)
         learned += [False] * len(question) + [True] * len(answer)
-    return Sequence(ids, segment, position, learned)
+    return Sequence(ids, segment, position, learned, mixtures)
 
 
 def join(sequences: list[Sequence]) -> Row:
     """Sequences as one row for the packed attention."""
-    ids = torch.tensor([token for sequence in sequences for token in sequence.ids])
+    tokens = Tokens.joined(Tokens(sequence.ids, sequence.mixtures) for sequence in sequences)
+    ids = torch.tensor(list(tokens))
     learned = torch.tensor([flag for sequence in sequences for flag in sequence.learned])
     places = learned.nonzero().squeeze(1)  # an answer never starts a sequence, so place - 1 is in the same one
     return Row(
@@ -66,4 +72,5 @@ def join(sequences: list[Sequence]) -> Row:
         targets=ids[places],
         tiles=tiles([torch.tensor(sequence.segment) for sequence in sequences]),
         num_questions=sum(max(sequence.segment) for sequence in sequences),
+        tokens=tokens,
     )

@@ -15,18 +15,23 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from llm.leafmoe import TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adapter, upcycle
+from llm.leafmoe import PATCH, TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adapter, upcycle
 from llm.prompt import NOT_FOUND, Prompt
+from llm.tokens import embedded
 from llm.training import attention
+from llm.training.confusions import Confusions
 from llm.training.decode import answer_all
 from llm.training.examples import Example, load_passages
 from llm.training.mixture import Mixture
 from llm.training.packing import Row, Sequence, join, pack_example
+from llm.training.patches import printed_lines, text_lines
 from llm.training.scores import Said, score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
 from llm.training.tables import with_table_questions
+from vision.wear import LEVELS
 
 ADAPTER, DECAYED, LOG = "leafmoe.safetensors", "leafmoe-decayed.safetensors", "log.jsonl"
+CONFUSIONS = "confusions.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Plan:
     save_every_s: float = 180
     score_every_s: float = 1200
     dev_examples: int = 10
+    printed_pages: int = 12  # of each level of wear, to learn how recognition errs; 0: no document looks like a scan
 
 
 class Trainer:
@@ -72,7 +78,9 @@ class Trainer:
         )
         self._load = ExpertLoad(self._model)
         self._masters, self._counters = Masters(self._model), Counters()
-        self._mixture = self._make_mixture(with_table_questions(load_passages(data, "train")), plan.seed)
+        confusions = _confusions(data, out, plan.printed_pages) if plan.printed_pages else None
+        passages = with_table_questions(load_passages(data, "train"))
+        self._mixture = self._make_mixture(passages, plan.seed, confusions)
         self._dev = self._make_dev(load_passages(data, "dev"))
         if plan.resume or plan.decay:
             self._counters, data_state = load_checkpoint(out, self._masters)
@@ -108,12 +116,13 @@ class Trainer:
         self._model.set_attn_implementation(attention.NAME)
         loss = 0.0
         for row in rows:
-            with self._load.counting(torch.full_like(row.ids, TEXT)):
+            with self._load.counting(_modality(row)):
                 part = row_loss(self._model, row) * (row.targets.numel() / num_targets)
             torch.autograd.backward(part)
             loss += float(part.detach())
         norm = self._masters.step(rate)
-        share = self._load.share()[:, TEXT]  # (L, E)
+        load = self._load.tokens.sum(1)  # (L, E)
+        share = load / load.sum(-1, keepdim=True)
         balance(self._model, self._load, self._plan.balance_rate)
         seconds = time.monotonic() - started
         num_tokens = sum(row.ids.numel() for row in rows)
@@ -147,8 +156,9 @@ class Trainer:
         assert isinstance(end_id, int), "the packaged tokenizer has one end token"
         return end_id
 
-    def _make_mixture(self, passages: dict[str, Any], seed: int) -> Mixture:
-        return Mixture(passages, _counter(self._prompt), seed=seed, max_tokens=self._plan.max_document_tokens)
+    def _make_mixture(self, passages: dict[str, Any], seed: int, confusions: Confusions | None = None) -> Mixture:
+        max_tokens = self._plan.max_document_tokens
+        return Mixture(passages, _counter(self._prompt), seed=seed, max_tokens=max_tokens, confusions=confusions)
 
     def _make_dev(self, passages: dict[str, Any]) -> list[Example]:
         """The same examples in every run, whatever its seed."""
@@ -174,14 +184,32 @@ class Trainer:
         print(line, flush=True)
 
 
+def _confusions(data: Path, out: Path, num_pages: int) -> Confusions:
+    """How recognition sees characters: measured on printed pages when the folder's first run begins."""
+    known = Confusions.load(out / CONFUSIONS)
+    if known is None:
+        lines = text_lines(data, "train", seed=0)
+        known = Confusions.measured(line for level in LEVELS for line in printed_lines(lines, level, num_pages, seed=1))
+        known.save(out / CONFUSIONS)
+    return known
+
+
+def _modality(row: Row) -> torch.Tensor:
+    """(1, N): of each token of a row, for counting."""
+    modality = torch.full_like(row.ids, TEXT)
+    modality[0, [at for at, _ in row.tokens.mixtures]] = PATCH
+    return modality
+
+
 def _counter(prompt: Prompt) -> Callable[[str], int]:
     return lambda text: len(prompt.encode(text))
 
 
 def row_loss(model: LeafMoEForCausalLM, row: Row) -> torch.Tensor:
     """Mean cross-entropy of the answer tokens of a row. The model must use the packed attention."""
+    states = embedded(row.tokens, model.get_input_embeddings(), row.ids.device)[None]  # (1, N, D)
     hidden = model.model(
-        input_ids=row.ids, position_ids=row.position, use_cache=False, packed_tiles=row.tiles
+        inputs_embeds=states, position_ids=row.position, use_cache=False, packed_tiles=row.tiles
     ).last_hidden_state  # (1, N, D)
     logits = model.lm_head(hidden[0, row.predicting])  # (A, V)
     return torch.nn.functional.cross_entropy(logits.float(), row.targets)

@@ -36,7 +36,8 @@ class StopAfter(threading.Event):
 
 def plan(**changes: Any) -> Plan:
     return Plan(
-        **{"minutes": 5, "expert_width": 8, "attention_rank": 2, "tokens_per_step": 600, "dev_examples": 1} | changes
+        printed_pages=0,
+        **{"minutes": 5, "expert_width": 8, "attention_rank": 2, "tokens_per_step": 600, "dev_examples": 1} | changes,
     )
 
 
