@@ -168,13 +168,13 @@ class Catalogue:
                 (*own, position, member.id, recipe(member, options), member.name),
             )
 
-    def entries(self, model: str) -> list[Entry]:
-        """Every entry, oldest first; `is_read` under the given model."""
+    def entries(self, model: str, entry_id: str | None = None) -> list[Entry]:
+        """Every entry, oldest first, or the one with that id; `is_read` under the given model."""
         found = self.rows(
             "SELECT id, name, kind, pages, size_bytes, added_at, problems, tokens, kv_bytes, tokens_read, "
             "(SELECT group_concat(tag, char(10)) FROM tags WHERE entry_id = id) FROM entries "
-            "LEFT JOIN readings ON entry_id = id AND readings.recipe = entries.recipe AND model = ? "
-            "ORDER BY added_at, id", model,
+            "LEFT JOIN readings ON entry_id = id AND readings.recipe = entries.recipe AND model = ?1 "
+            "WHERE ?2 IS NULL OR id = ?2 ORDER BY added_at, id", model, entry_id,
         )  # fmt: skip
         return [
             Entry(

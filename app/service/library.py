@@ -101,8 +101,10 @@ class Library:
 
     def entry(self, key: str, model: str) -> Entry:
         """By id, by the beginning of one (4 characters or more), or by name. Raises NotInLibrary."""
+        if whole := self.catalogue.entries(model, key):  # a batch asks so for each of its thousands
+            return whole[0]
         entries = self.catalogue.entries(model)
-        found = [entry for entry in entries if entry.id == key] or [entry for entry in entries if entry.name == key]
+        found = [entry for entry in entries if entry.name == key]
         if not found and len(key) >= 4:
             found = [entry for entry in entries if entry.id.startswith(key.lower())]
         if not found:
@@ -124,8 +126,8 @@ class Library:
             document = next((found for how in recipes if (found := self.catalogue.tree(document_id, how))), None)
             document = document or self._read_again(document_id, recipes[0])
             document = renamed(document, name or document.name)
-            if len(self._recent) >= KEPT_IN_MEMORY:
-                self._recent.pop(next(iter(self._recent)), None)
+            for oldest in list(self._recent)[: max(0, len(self._recent) + 1 - KEPT_IN_MEMORY)]:  # others add meanwhile
+                self._recent.pop(oldest, None)
             self._recent[key] = document
         return document
 
