@@ -49,14 +49,14 @@ class AskPanel:
         self.answer = fragment("ll-answer")
         self.earlier = fragment("ll-earlier")
 
-    def wire(self, page: gr.Blocks, state: PageState, timer: gr.Timer) -> None:
-        """With every tick of the timer it says anew how the chosen documents fit: readings go on meanwhile."""
+    def wire(self, page: gr.Blocks, state: PageState, documents: gr.HTML) -> None:
+        """Whenever the list of documents changes it says anew how the chosen ones fit: readings go on meanwhile."""
         about = [self.scope, self.chips, self.welcome, self.answer, self.earlier, state.shown]
         seen = [state.chosen, state.shown, state.conversation]
         page.load(self.arrive, [state.ask], [state.ask], **HIDDEN)
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
-        gr.on([timer.tick, state.shown.change], self.fit, [state.chosen], [self.scope], **HIDDEN)
+        gr.on([documents.change, state.shown.change], self.fit, [state.chosen], [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
         self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)

@@ -46,7 +46,7 @@ def build(services: Services) -> gr.Blocks:
                 viewer = ViewerPanel(services.longleaf)
         adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)
         library.wire(page, state, ask.answer)
-        ask.wire(page, state, library.timer)
+        ask.wire(page, state, library.documents)
         viewer.wire(state)
         table.wire(page, state)
         history.wire(page, state, library.notice, ask.answer, ask.earlier)
