@@ -23,6 +23,7 @@ from llm.answer import (
     EvidenceFound,
     ReadingProgress,
     TextDelta,
+    ThinkingDelta,
     Timing,
 )  # fmt: skip
 from llm.backbone import Backbone
@@ -40,6 +41,7 @@ from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint
+from llm.thinking import Thought
 from llm.tokens import Tokens
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
@@ -149,7 +151,7 @@ class Asking:
             written = Generated()
             for piece in self._write(close if way is Way.CLOSE else None, written):
                 if number == 0:
-                    yield TextDelta(piece)
+                    yield ThinkingDelta(piece.text) if isinstance(piece, Thought) else TextDelta(piece)
             draft = self._judged(ranked, written)
             best = max(best, draft, key=lambda one: one.probability)
             if written.stopped or (draft.is_supported and not draft.refuses):
@@ -231,7 +233,7 @@ class Asking:
             yield progress
         self._cost.read_s = time.perf_counter() - started
 
-    def _write(self, close: CloseReading | None, written: Generated) -> Iterator[str]:
+    def _write(self, close: CloseReading | None, written: Generated) -> Iterator[Thought | str]:
         """Writes an answer over a close reading, or over the whole reading where `close` is None."""
         prompt = self._backbone.prompt
         if close is None:
@@ -286,6 +288,7 @@ class Asking:
             confidence=draft.probability,
             stopped=written.stopped,
             looked_at=self._looked.looks if self._looked else (),
+            thinking=written.thinking,
         )
 
     def _stopped_early(self) -> Answer:

@@ -10,6 +10,7 @@ from tokenizers.decoders import DecodeStream
 from llm.backbone import Backbone
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint
+from llm.thinking import ThinkingSplitter, Thought
 
 
 @dataclass(slots=True)
@@ -17,6 +18,7 @@ class Generated:
     """What decoding has produced so far; complete when the iterator ends."""
 
     text: str = ""
+    thinking: str = ""  # before the text, of a reasoning model
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
     stopped: bool = False  # by `cancel`
@@ -38,30 +40,30 @@ def generate(
     stop_text: str | None = None,
     constraint: Constraint | None = None,
     cancel: threading.Event | None = None,
-) -> Iterator[str]:
-    """Yields pieces of text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
+) -> Iterator[Thought | str]:
+    """Yields pieces of thinking and text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
 
     Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
     is no part of it. `constraint` bars tokens.
     """
     sampler = torch.Generator(device="cpu").manual_seed(seed)
     stream = DecodeStream(skip_special_tokens=True)
+    splitter = ThinkingSplitter(is_open=backbone.prompt.opens_thinking)
     next_ids: Sequence[int] = prompt_ids
     for _ in range(max_new_tokens):
         if cancel and cancel.is_set():
             into.stopped = True
-            return
+            break
         logits = backbone.runner.forward(next_ids, kv)
         if constraint is not None:
             logits = constraint.masked(logits)
         token = choose_token(logits, temperature, sampler)
         into.logprobs.append(float(logits.log_softmax(-1)[token]))
         if token in backbone.stop_ids:
-            return
+            break
         into.token_ids.append(token)
-        piece = stream.step(backbone.tokenizer.backend_tokenizer, token)
-        if piece:
-            into.text += piece
+        for piece in splitter.take(stream.step(backbone.tokenizer.backend_tokenizer, token) or ""):
+            _add(piece, into)
             if stop_text and stop_text in into.text:
                 into.text = into.text.partition(stop_text)[0]
                 return
@@ -70,7 +72,17 @@ def generate(
         if constraint is not None:
             constraint.take(token)
             if constraint.is_over:
-                return
+                break
+    for piece in splitter.end():
+        _add(piece, into)
+        yield piece
+
+
+def _add(piece: Thought | str, into: Generated) -> None:
+    if isinstance(piece, Thought):
+        into.thinking += piece.text
+    else:
+        into.text += piece
 
 
 def choose_token(logits: torch.Tensor, temperature: float, sampler: torch.Generator) -> int:

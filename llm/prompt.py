@@ -13,6 +13,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from ingest.document import Doubt
 from llm.patches import projector_of
+from llm.thinking import OPEN
 from llm.tokens import Tokens
 from vision import Projector
 
@@ -39,6 +40,7 @@ class Prompt:
         self.prefix = self._encode_template(before)  # read once, before the document
         self._before_question = self._encode_template(between)
         self._after_question = self._encode_template(after)
+        self.opens_thinking = after.rstrip().endswith(OPEN)  # as DeepSeek-R1's template does
 
     def suffix(self, question: str) -> list[int]:
         """Token ids of a question behind a document, up to where the answer begins."""

@@ -1,15 +1,18 @@
 """Decoding: greedy and seeded, stopped by a limit, a person or a text; the stream is the text."""
 
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
-from llm.backbone import Backbone
+from llm.backbone import Backbone, load_backbone
 from llm.generation import Generated, choose_token, generate
+from llm.thinking import Thought
+from tests.llm.conftest import TEMPLATE, write_tiny_checkpoint
 
 
-def write(tiny: Backbone, *, max_new_tokens: int = 24, **options: object) -> tuple[Generated, list[str]]:
+def write(tiny: Backbone, *, max_new_tokens: int = 24, **options: object) -> tuple[Generated, list[Thought | str]]:
     written = Generated()
     prompt_ids = tiny.prompt.prefix + tiny.prompt.suffix("Why?")
     pieces = generate(
@@ -20,7 +23,7 @@ def write(tiny: Backbone, *, max_new_tokens: int = 24, **options: object) -> tup
 
 def test_the_pieces_are_the_text_and_the_greedy_choice_is_the_likeliest(tiny: Backbone) -> None:
     written, pieces = write(tiny)
-    assert "".join(pieces) == written.text
+    assert "".join(map(str, pieces)) == written.text
     assert len(written.token_ids) <= 24
     ids = torch.tensor([tiny.prompt.prefix + tiny.prompt.suffix("Why?") + written.token_ids])
     with torch.inference_mode():
@@ -39,7 +42,17 @@ def test_a_stop_text_ends_the_answer_and_is_no_part_of_it(tiny: Backbone) -> Non
     stop = whole.text[5:8]
     cut, pieces = write(tiny, stop_text=stop)
     assert cut.text == whole.text[: whole.text.index(stop)]
-    assert stop not in "".join(pieces)
+    assert stop not in "".join(map(str, pieces))
+
+
+def test_what_a_template_opened_as_thinking_is_no_answer(tmp_path: Path) -> None:
+    folder = write_tiny_checkpoint(tmp_path / "thinking")
+    (folder / "chat_template.jinja").write_text(TEMPLATE + "<think>\n", encoding="utf-8")
+    reasoning = load_backbone(str(folder), cache_dir=tmp_path, dtype="float32", threads=1)
+    assert reasoning.prompt.opens_thinking
+    written, pieces = write(reasoning)
+    assert written.text == ""
+    assert written.thinking == "".join(piece.text for piece in pieces if isinstance(piece, Thought)) != ""
 
 
 def test_a_person_stops_it_between_two_tokens(tiny: Backbone) -> None:
