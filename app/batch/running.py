@@ -17,6 +17,7 @@ from app.batch.questions import Question
 from app.batch.rows import Basis, Row, answered, copied, failed
 from app.batch.sources import Source
 from app.errors import BadRequest, sentence_of
+from app.extraction import with_only_value
 from app.service import Entry, Longleaf
 from ingest.options import ReadOptions
 from llm.answer import Answer, Answered, AskOptions, ReadingProgress
@@ -145,6 +146,8 @@ class Batch:
                 if over is None:
                     entry = entry or find()
                     answer = self._answer(entry, question, lambda step: on_reading(source, step))
+                    if question.field is not None:
+                        answer = with_only_value(answer, question.field, [self._longleaf.document(entry.id)])
                     yield answered(row_id, source, question, entry.id, answer, self._texts(entry))
                     continue
             except Exception as error:  # noqa: BLE001  one row must not end the run

@@ -15,9 +15,9 @@ from app.extraction import BadValue, Field, FieldKind, load_schema, value_of
 
 CONTRACT_FIELDS = """
 jurisdiction # Which state's law governs this agreement?
-effective_date date # What is the effective date of this agreement?
+effective_date date? # What is the effective date of this agreement?
 party # Who are the parties to this agreement?
-term duration # How long do the obligations of confidentiality last?
+term duration? # How long do the obligations of confidentiality last?
 """
 RECEIPT_FIELDS = """
 company # What is the name of the company?
