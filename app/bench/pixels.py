@@ -4,6 +4,7 @@ The model alone, on one page at a time; the pages are worn in three strengths (`
 patch tokens and recognised text is only what recognition was not sure of.
 """
 
+import hashlib
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +19,15 @@ from ingest import serial
 from ingest.document import Document, Kind, Page
 from ingest.ocr import page_from_recognised, recognise
 from llm.stream import TokenStream
+from llm.tokens import Tokens
 from llm.training.scores import f1, is_refusal
 from vision.wear import LEVELS, worn
 
+WAYS = ("patches", "reading", "text", "true")
 MAX_NEW_TOKENS = 48
 _NOTE = (
-    "F1 of the answers. patches: patch tokens; text: the likeliest recognised text; true: the true text of the page. "
+    "F1 of the answers. patches: patch tokens; reading: their likeliest tokens alone; text: what recognition says; "
+    "true: the true text of the page. "
     "ratio: patches over text. doubtful: share of the page's tokens that are mixtures. wear 0 is the page as it is."
 )
 
@@ -38,6 +42,7 @@ class PixelsBench:
         self._scans = list(scans(data, pages, seed))
         self._recognised = Journal(work_dir, "pixels-recognised", {"format": serial.FORMAT, "seed": seed})
         depends_on = {"model": subject.identity, "code": code_digest(), "seed": seed}
+        self._said = Journal(work_dir, "pixels-said", depends_on)
         self._answers = Journal(work_dir, "pixels", depends_on)
 
     def run(self, on_text: OnText) -> Report:
@@ -60,16 +65,23 @@ class PixelsBench:
         seen = self._document(scan, level)
         ways = {"patches": seen, "text": _without_doubts(seen), "true": _of_text(scan)}
         tokens = {way: TokenStream.of([document], self._subject.prompt).token_ids for way, document in ways.items()}
+        tokens["reading"] = Tokens(list(tokens["patches"]))
         doubtful = len(tokens["patches"].mixtures) / max(1, len(tokens["patches"]))
         rows = []
         for question, answers in scan.questions:
             row: _Row = {"kind": scan.kind, "level": level, "doubtful": doubtful, "question": question}
-            for way in ways:
-                said = self._subject.write(tokens[way], question, MAX_NEW_TOKENS)
+            for way in WAYS:
+                said = self._write(tokens[way], question)
                 row[way] = 0.0 if is_refusal(said) else round(f1(said, answers), 4)
                 row[f"{way} said"] = said
             rows.append({**row, "answers": list(answers)})
         return rows
+
+    def _write(self, document: Tokens, question: str) -> str:
+        """The model's words; one prompt is computed once."""
+        key = hashlib.sha256(f"{document} {question}".encode()).hexdigest()
+        said = self._said.get(key)
+        return str(said or self._said.put(key, self._subject.write(document, question, MAX_NEW_TOKENS)))
 
     def _document(self, scan: Scan, level: int) -> Document:
         key = f"{scan.kind} {scan.name} {level}"
@@ -94,7 +106,7 @@ def _of_text(scan: Scan) -> Document:
 
 def line(kind: str, level: int, rows: Sequence[_Row]) -> _Row:
     """One line of the table."""
-    means = {way: statistics.fmean(row[way] for row in rows) if rows else 0.0 for way in ("patches", "text", "true")}
+    means = {way: statistics.fmean(row[way] for row in rows) if rows else 0.0 for way in WAYS}
     return {
         "pages": kind,
         "wear": level,
