@@ -18,7 +18,7 @@ from app.bench.pools import Haystack, PoolQuestion, Pools, draw_questions
 from app.bench.report import Report
 from app.bench.subject import OnText, Stretch, Subject, code_digest
 from ingest.document import Document
-from llm.answer import AskOptions
+from llm.answer import AskOptions, Citation
 from llm.evidence.embedding import Embedder
 from llm.prompt import NOT_FOUND
 from llm.training.scores import exact, f1, is_refusal
@@ -30,8 +30,12 @@ _NOTE = (
     "around the right context. rag: the five contexts nearest by MiniLM; bm25: the five best by BM25; gold: the right "
     "context alone; all with the same model and prompt. ahead: mean difference of F1 and its standard error. in view: "
     "share of questions whose right context gave one of the engine's three evidence sentences / was among the contexts "
-    "of rag / of bm25. selected: a KV block of the right context was selected by some layer."
+    "of rag / of bm25. selected: a KV block of the right context was selected by some layer. evidence: share of the "
+    "engine's right answers (F1 of at least 0.5) whose first citation / any citation is a sentence with the answer in "
+    "the right context."
 )
+
+_RIGHT = 0.5  # F1 from which an answer counts as right
 
 _Row = dict[str, Any]
 
@@ -98,6 +102,7 @@ class HaystackBench:
             "tokens": asked.answer.coverage.tokens_total,
             "first_token_s": asked.first_token_s,
             "looked_at": any(right.touches(other) for other in asked.looked_at) if asked.looked_at else None,
+            "cited": _cited(asked.answer.citations, haystack.document, gold, question.answers),
             "engine": judged(said, question.answers, read=any(right.touches(other) for other in asked.evidence)),
         }
         for way, rival in rivals.items():
@@ -115,6 +120,18 @@ class HaystackBench:
         if said is None:
             said = self._said.put(key, self._subject.write(document_ids, question.text, MAX_NEW_TOKENS))
         return str(said)
+
+
+def _cited(citations: Sequence[Citation], document: Document, gold: int, answers: Sequence[str]) -> _Row:
+    """Of the sentences that an answer rests on: do they stand there, and do the first, or any, say the answer?"""
+    right = [
+        citation.page_index == gold and any(answer.casefold() in citation.quote.casefold() for answer in answers)
+        for citation in citations
+    ]
+    stand = [
+        each.quote.split() == document.pages[each.page_index].text[each.start : each.end].split() for each in citations
+    ]
+    return {"quotes": len(stand), "stand": sum(stand), "first": right[:1] == [True], "any": any(right)}
 
 
 def judged(said: str, answers: Sequence[str], *, read: bool) -> _Row:
@@ -142,9 +159,15 @@ def ahead(rows: Sequence[_Row], rival: str) -> str:
     return f"{statistics.fmean(differences):+.3f} ± {error:.3f}"
 
 
+def _share(cited: Sequence[_Row], key: str) -> str:
+    return f"{statistics.fmean(each[key] for each in cited):.3f}" if cited else "-"
+
+
 def line(size: int, rows: Sequence[_Row]) -> _Row:
     """One line of the table."""
     found = scores(rows)
+    right = [row["cited"] for row in rows if row["engine"]["f1"] >= _RIGHT]
+    quotes = sum(row["cited"]["quotes"] for row in rows)
     selected = [row["looked_at"] for row in rows if row["looked_at"] is not None]
     return {
         "tokens": size,
@@ -153,6 +176,8 @@ def line(size: int, rows: Sequence[_Row]) -> _Row:
         **{f"ahead of {rival}": ahead(rows, rival) for rival in ("rag", "bm25")},
         "in view": " / ".join(f"{found[way]['read']:.3f}" for way in WAYS[:3]),
         "selected": round(statistics.fmean(selected), 3) if selected else None,
+        "quotes that stand": f"{sum(row['cited']['stand'] for row in rows)} of {quotes}",
+        "evidence": f"{_share(right, 'first')} / {_share(right, 'any')}",
         "refused": " / ".join(f"{found[way]['refused']:.3f}" for way in WAYS),
         "first token s": round(statistics.median(row["first_token_s"] or 0.0 for row in rows), 2),
     }

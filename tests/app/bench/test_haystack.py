@@ -55,7 +55,7 @@ def row(engine: float, rag: float) -> dict[str, Any]:
 
     return {
         "engine": one(engine), "rag": one(rag), "bm25": one(0.0), "gold": one(1.0), "looked_at": None,
-        "first_token_s": 0.5,
+        "first_token_s": 0.5, "cited": {"quotes": 2, "stand": 2, "first": engine == 1 and rag < 1, "any": True},
     }  # fmt: skip
 
 
@@ -65,6 +65,8 @@ def test_the_lead_over_a_rival_comes_with_its_error() -> None:
     assert scores(rows)["engine"] == {"f1": 0.75, "exact": 0.75, "refused": 0, "read": 0.75}
     assert line(8192, rows)["in view"] == "0.750 / 0.500 / 0.000"
     assert line(8192, rows)["selected"] is None
+    assert line(8192, rows)["evidence"] == "0.667 / 1.000"
+    assert line(8192, rows)["quotes that stand"] == "8 of 8"
 
 
 def test_a_run_scores_four_ways_and_resumes_without_asking(
