@@ -26,6 +26,26 @@ from llm.kv.codec import KVDtype
 _YIELD_S = 0.005
 
 
+class _Queue:
+    """Who computes: one caller at a time, and questions before readings."""
+
+    def __init__(self) -> None:
+        self.busy = threading.Lock()
+        self.num_asking = 0  # questions that wait, are prepared for or are being answered
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Readings wait while this lasts."""
+        with self._counting:
+            self.num_asking += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.num_asking -= 1
+
+
 class Engine:
     """Safe to call from several threads: callers wait for one another."""
 
@@ -40,12 +60,12 @@ class Engine:
     ) -> None:
         """`embedder`: one that is loaded or being loaded; None: it is loaded when a text is to be embedded."""
         self._backbone = backbone
+        self._kv_dtype, self._disk_budget_bytes = kv_dtype, disk_budget_bytes
+        self._embedder = embedder or Embedder(str(backbone.device))
         self._desk = Desk(
-            backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder
+            backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=self._embedder
         )
-        self._busy = threading.Lock()
-        self._counting = threading.Lock()
-        self._num_asking = 0  # questions that wait, are prepared for or are being answered
+        self._queue = _Queue()
 
     @classmethod
     def load(
@@ -71,6 +91,18 @@ class Engine:
             experts_bytes=experts_bytes, on_progress=on_progress,
         )  # fmt: skip
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
+
+    def beside(self, state_dir: Path) -> "Engine":
+        """The same loaded model for another folder; of what either has read, the other sees nothing.
+
+        Their steps and answers wait for one another. The limit on the disk is one for each folder.
+        """
+        other = Engine(
+            self._backbone, state_dir, kv_dtype=self._kv_dtype, disk_budget_bytes=self._disk_budget_bytes,
+            embedder=self._embedder,
+        )  # fmt: skip
+        other._queue = self._queue
+        return other
 
     @property
     def model(self) -> ModelName:
@@ -102,7 +134,7 @@ class Engine:
 
         Its steps go before those of `read`, so that a long reading does not keep a fresh document waiting.
         """
-        with self._counted():
+        with self._queue.counted():
             yield from self._steps(self._desk.prepare(documents, cancel))
 
     def is_ready(self, documents: Sequence[Document]) -> bool:
@@ -146,9 +178,9 @@ class Engine:
 
     def _between_questions(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
         while True:
-            while self._num_asking:
+            while self._queue.num_asking:
                 time.sleep(_YIELD_S)
-            with self._busy:
+            with self._queue.busy:
                 step = next(steps, None)
             if step is None:
                 return
@@ -157,7 +189,7 @@ class Engine:
     def _steps(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
         """One after the other; who waits gets a turn in between."""
         while True:
-            with self._busy:
+            with self._queue.busy:
                 step = next(steps, None)
             if step is None:
                 return
@@ -166,19 +198,8 @@ class Engine:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._counted(), self._busy:
+        with self._queue.counted(), self._queue.busy:
             yield
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Readings wait while this lasts."""
-        with self._counting:
-            self._num_asking += 1
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._num_asking -= 1
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         """What a question about the documents would see, without asking."""

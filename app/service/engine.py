@@ -77,3 +77,14 @@ class LazyEngine:
     @property
     def is_loaded(self) -> bool:
         return self._engine is not None
+
+
+class SharedEngine:
+    """One loaded model for the libraries of several people: none sees what the others read."""
+
+    def __init__(self, settings: Settings, on_text: OnText, load: LoadEngine = load_engine) -> None:
+        self._loaded = LazyEngine(settings, load, on_text)
+
+    def for_library(self, settings: Settings, on_text: OnText) -> "AnyEngine":
+        """A `LoadEngine`. Raises ModelNotFound."""
+        return self._loaded().beside(state_dir(settings))

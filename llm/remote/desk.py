@@ -21,12 +21,14 @@ ASSUMED_TOKENS = 8192  # where neither the server nor the person says how long a
 class RemoteDesk:
     """The index is that of every other engine, so what a local model indexed is not indexed again."""
 
-    def __init__(self, client: RemoteClient, state_dir: Path, limit_tokens: int | None) -> None:
+    def __init__(
+        self, client: RemoteClient, state_dir: Path, limit_tokens: int | None, embedder: Embedder | None = None
+    ) -> None:
         """`limit_tokens`: what the person says of the server's context; None: what the server says."""
         self._client = client
         self.limit_tokens = limit_tokens or client.limit_tokens or ASSUMED_TOKENS
-        self._embedder = Embedder()
-        self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
+        self.embedder = embedder or Embedder()
+        self._evidence = EvidenceStore(index_folder(state_dir), self.embedder)
         self._counts: dict[tuple[str, int, int], int] = {}
         self._searcher: tuple[tuple[str, ...], Searcher] | None = None
 
@@ -49,7 +51,7 @@ class RemoteDesk:
         leaves = leaves_of(documents)
         key = tuple(f"{leaf.id} {len(leaf.pages)} {_chars(leaf)}" for leaf in leaves)
         if self._searcher is None or self._searcher[0] != key:
-            self._searcher = key, Searcher([self._evidence.load(leaf) for leaf in leaves], self._embedder)
+            self._searcher = key, Searcher([self._evidence.load(leaf) for leaf in leaves], self.embedder)
         return self._searcher[1]
 
     def num_tokens(self, documents: Sequence[Document]) -> int:

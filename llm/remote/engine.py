@@ -13,6 +13,7 @@ from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, Reading
 from llm.citing import cite
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
+from llm.evidence.embedding import Embedder
 from llm.evidence.quoting import quotes
 from llm.remote.address import parse
 from llm.remote.asking import RemoteAsking
@@ -23,8 +24,16 @@ from llm.remote.desk import RemoteDesk, leaves_of
 class RemoteEngine:
     """Several threads may ask at once; documents are indexed by one at a time."""
 
-    def __init__(self, client: RemoteClient, state_dir: Path, *, limit_tokens: int | None = None) -> None:
-        self._client, self._desk = client, RemoteDesk(client, state_dir, limit_tokens)
+    def __init__(
+        self,
+        client: RemoteClient,
+        state_dir: Path,
+        *,
+        limit_tokens: int | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        self._client, self._limit_tokens = client, limit_tokens
+        self._desk = RemoteDesk(client, state_dir, limit_tokens, embedder)
         self._busy = threading.Lock()
         self.model = ModelName(f"openai:{client.url}#{client.model}", client.url)
 
@@ -36,6 +45,10 @@ class RemoteEngine:
         return cls(
             RemoteClient(parse(name), api_key=api_key, timeout_s=timeout_s), state_dir, limit_tokens=limit_tokens
         )
+
+    def beside(self, state_dir: Path) -> "RemoteEngine":
+        """The same server for another folder; of what either has indexed, the other sees nothing."""
+        return RemoteEngine(self._client, state_dir, limit_tokens=self._limit_tokens, embedder=self._desk.embedder)
 
     @property
     def context_tokens(self) -> int:

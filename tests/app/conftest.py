@@ -39,6 +39,9 @@ class FakeEngine:
         self.calls: list[str] = []
         self.during_reading: Callable[[], object] = lambda: None
 
+    def beside(self, state_dir: Path) -> "FakeEngine":
+        return FakeEngine(state_dir)
+
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 

@@ -1,11 +1,12 @@
 """The engine as settings make it: in what it keeps keys and values, and how many bytes of them."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.service.engine import load_engine, state_dir
+from app.service.engine import SharedEngine, load_engine, state_dir
 from app.settings import KV_DTYPES, Settings
 from ingest.document import Document, Kind, Page
 from llm import Engine
@@ -68,3 +69,38 @@ def test_documents_asked_about_together_stay_together_whatever_the_budget(tiny_s
     assert answered.answer.coverage.tokens_read == answered.answer.coverage.tokens_total
     read(engine, lease("third.txt"))
     assert [engine.is_read([lease(name)]) for name in ("first.txt", "second.txt", "third.txt")] == [False, False, True]
+
+
+def test_engines_beside_one_another_share_the_model_and_nothing_that_was_read(
+    tiny_settings: Settings, tmp_path: Path
+) -> None:
+    shared = SharedEngine(tiny_settings, silent)
+    ada, bert = (shared.for_library(replace(tiny_settings, data_dir=tmp_path / name), silent) for name in ("a", "b"))
+    assert isinstance(ada, Engine)
+    assert isinstance(bert, Engine)
+    read(ada, lease("lease.txt"))
+    assert (ada.is_read([lease("lease.txt")]), bert.is_read([lease("lease.txt")])) == (True, False)
+    read(bert, lease("lease.txt"))
+    ada.forget(["id-of-lease.txt"])
+    assert (ada.is_read([lease("lease.txt")]), bert.is_read([lease("lease.txt")])) == (False, True)
+    assert ada._backbone is bert._backbone
+
+
+def test_engines_beside_one_another_wait_for_one_another(tiny_settings: Settings, tmp_path: Path) -> None:
+    shared = SharedEngine(tiny_settings, silent)
+    ada, bert = (shared.for_library(replace(tiny_settings, data_dir=tmp_path / name), silent) for name in ("a", "b"))
+    assert isinstance(ada, Engine)
+    asking = iter(ada.ask([lease("lease.txt")], "When is the rent due?", AskOptions(max_new_tokens=4)))
+    next(asking)
+    over = threading.Event()
+
+    def ask_too() -> None:
+        list(bert.ask([lease("lease.txt")], "When is the rent due?", AskOptions(max_new_tokens=4)))
+        over.set()
+
+    thread = threading.Thread(target=ask_too)
+    thread.start()
+    assert not over.wait(0.3)
+    list(asking)
+    thread.join(60)
+    assert over.is_set()
