@@ -16,11 +16,11 @@ from app.cli.session import problem_line, session
 from app.errors import BadRequest
 from app.service import Longleaf
 from app.settings import Settings
-from ingest.options import PageRange, ReadOptions
+from ingest.options import Limits, PageRange, ReadOptions
 from llm.answer import AskOptions
 
 if TYPE_CHECKING:
-    from app.batch import Batch, Counts, Question
+    from app.batch import Batch, Counts, Question, Source
 
 EXAMPLES = """\b
 Examples:
@@ -126,23 +126,17 @@ def batch(
 
     Exit code 0: no row failed; 1: some failed; 2: nothing could be done.
     """
-    from app.batch import Batch, BatchOptions, RowJournal, find_sources
+    from app.batch import Batch, BatchOptions, RowJournal
 
     asked = _asked(questions_file, questions, schema)
-    if watch and "-" in sources:
-        raise BadRequest("standard input ends, so --watch cannot go on with it; name a folder, a glob or @FILE")
     read = ReadOptions(password=password, pages=pages)
     tables = _Tables(out, csv_file, xlsx_file, is_wide=schema is not None)
-    _check_folders(tables)
+    _check(tables, sources, watch)
     options = BatchOptions(AskOptions(max_new_tokens=max_new_tokens), read, whole, timeout_s, workers)
     with session(settings) as (longleaf, progress), RowJournal(out, settings.data_dir) as journal:
 
         def plan() -> Batch:
-            found = find_sources(
-                sources, stdin=sys.stdin, find_entry=longleaf.entry, limits=read.limits, own=tables.own(),
-                on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
-            )  # fmt: skip
-            return Batch(longleaf, found, asked, journal, options)
+            return Batch(longleaf, _found(longleaf, progress, sources, tables, quiet), asked, journal, options)
 
         made = plan()
         if not watch:
@@ -157,6 +151,17 @@ def batch(
         _reduce(longleaf, made, reduce, out)
     click.echo(_last_line(made.counts(), out))
     click.get_current_context().exit(_exit_code(made.counts()))
+
+
+def _found(
+    longleaf: Longleaf, progress: Progress, words: tuple[str, ...], tables: _Tables, quiet: bool
+) -> "list[Source]":
+    from app.batch import find_sources
+
+    return find_sources(
+        words, stdin=sys.stdin, find_entry=longleaf.entry, limits=Limits(), own=tables.own(),
+        on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
+    )  # fmt: skip
 
 
 def _show_estimate(longleaf: Longleaf, made: "Batch", progress: Progress) -> None:
@@ -181,8 +186,10 @@ def _asked(file: Path | None, texts: tuple[str, ...], schema: str | None) -> "li
     return asked
 
 
-def _check_folders(tables: _Tables) -> None:
+def _check(tables: _Tables, sources: tuple[str, ...], watch: bool) -> None:
     """Raises BadRequest before hours of work end in nothing."""
+    if watch and "-" in sources:
+        raise BadRequest("standard input ends, so --watch cannot go on with it; name a folder, a glob or @FILE")
     for path in (tables.out, tables.csv, tables.xlsx):
         if path is not None and not path.absolute().parent.is_dir():
             raise BadRequest(f"the folder of {path} does not exist; make it, or name another file")
