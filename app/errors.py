@@ -5,6 +5,9 @@
     ├── BadRequest          what was asked cannot be done: no such page, no such job, an empty list of documents
     ├── SourceNotFound      the path does not exist, and nothing in the library is called that
     ├── NotInLibrary        no document has that id or name, or several have
+    ├── UnknownToken        a program gave no token, or one that is not known, was revoked or has expired
+    ├── NotAllowed          the token, or the folder that was allowed, does not reach that far
+    ├── TooBusy             as much is being done for the caller already as one may have done at once
     ├── OriginalMissing     the library's own copy of a source is gone, or changed while it was being copied
     └── LibraryUnusable     the data folder cannot be opened: made by a newer version, damaged, not writable
 
@@ -34,6 +37,18 @@ class SourceNotFound(LongleafAppError):
 
 class NotInLibrary(LongleafAppError):
     """No document of the library has that id or name, or several have."""
+
+
+class UnknownToken(LongleafAppError):
+    """A program gave no token, or one that is not known, was revoked or has expired."""
+
+
+class NotAllowed(LongleafAppError):
+    """The token, or the folder that was allowed, does not reach that far."""
+
+
+class TooBusy(LongleafAppError):
+    """As much is being done for the caller already as one may have done at once."""
 
 
 class OriginalMissing(LongleafAppError):

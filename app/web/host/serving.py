@@ -8,6 +8,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.errors import BadSetting
+from app.http.api import TwoDoors, http_app
+from app.http.guard import Door
+from app.http.tokens import Tokens
 from app.settings import Settings
 from app.web import theme
 from app.web.host.guard import Guard, is_loopback
@@ -26,7 +29,8 @@ def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
         show_error=False, max_file_size=1, enable_monitoring=False, theme=theme.theme(), head=theme.head(),
         favicon_path=str(theme.THEME_DIR / "longleaf.svg"),
     )  # fmt: skip
-    return Guard(api, host)
+    door = Door(Tokens(services.longleaf.settings.data_dir), is_open=is_loopback(host))
+    return Guard(TwoDoors(http_app(services, door), api), host)
 
 
 def bind(settings: Settings) -> socket.socket:
