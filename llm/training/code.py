@@ -3,6 +3,7 @@
 import ast
 import random
 import sysconfig
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def _every_passage() -> tuple[Passage, ...]:
         for path in sorted((root / package).glob("*.py")):
             source = path.read_text(encoding="utf-8", errors="replace")
             passages += _of_file(path.relative_to(root).as_posix(), source)
-    return tuple(passages)
+    times = Counter(passage.context for passage in passages)
+    return tuple(passage for passage in passages if times[passage.context] == 1)  # of two, no file can be named
 
 
 def _of_file(name: str, source: str) -> list[Passage]:

@@ -1,26 +1,17 @@
-"""Documents that the question sets lack, made by templates: receipts, invoices, forms and contracts.
+"""Documents that the question sets lack, made by templates: receipts, invoices and forms; contracts beside them.
 
-Names, dates, amounts and addresses are drawn at random; every answer stands word for word in the document.
+Names, dates, amounts and addresses are drawn at random. Every answer stands word for word in the document; a name or
+an address perhaps over several lines, which are answered as one.
 """
 
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from llm.training.contracts import contract_passage
+from llm.training.names import address_lines, company, person, some
 from llm.training.sources import Passage, Question
 
-_FIRST = (
-    "Anna James Maria Wei Omar Lucia Peter Fatima John Sofia David Mei Carlos Emma Ivan Grace Ahmed Julia Paul Nina"
-)
-_LAST = "Smith Lee Tanaka Garcia Novak Khan Brown Muller Rossi Tan Jensen Silva Clark Kim Dubois Wong Patel Lopez Evans"
-_HEAD = "Northwind Apex Sunrise Blue River Golden Harbor Summit Evergreen Pioneer Lotus Crystal Metro United Silver Oak"
-_TAIL = "Trading|Foods|Systems|Holdings|Pharma|Logistics|Hardware|Restaurant|Stationery|Energy|Media|Consulting|Motors"
-_FORM = "Inc.|LLC|Ltd|Corp.|Sdn Bhd|GmbH|Limited|Co.|L.P.|PLC"
-_STREET = "Main Street|Jalan Bukit|Park Avenue|King Road|Lake View Drive|Industrial Way|Church Lane|Market Square"
-_CITY = "Boston, MA 02110|Kuala Lumpur|Austin, TX 78701|London|Dover, DE 19901|Singapore 049315|Chicago, IL 60601|Leeds"
-_LAW = (
-    "the State of Delaware|the State of New York|California|England and Wales|Texas|the Commonwealth of Massachusetts"
-)
 _GOODS = (
     "Notebook A5|Green tea|Printer paper|USB cable|Chicken rice|Paint roller|LED lamp|Coffee beans|Ball pen|Bolt M8"
 )
@@ -47,25 +38,8 @@ _ASKS = {
 
 def form_passage(rng: random.Random) -> Passage:
     """One made-up document with its questions, some of which it does not answer."""
-    make = rng.choice((_receipt, _receipt, _form, _form, _contract, _contract))
+    make = rng.choice((_receipt, _form, contract_passage))
     return make(rng)
-
-
-def _pick(rng: random.Random, choices: str, separator: str = "|") -> str:
-    return rng.choice(choices.split(separator))
-
-
-def _person(rng: random.Random) -> str:
-    return f"{_pick(rng, _FIRST, ' ')} {_pick(rng, _LAST, ' ')}"
-
-
-def _company(rng: random.Random) -> str:
-    head = _pick(rng, _HEAD, " ") if rng.random() < 0.6 else _pick(rng, _LAST, " ")
-    return f"{head} {_pick(rng, _TAIL)} {_pick(rng, _FORM)}"
-
-
-def _address(rng: random.Random) -> str:
-    return f"{rng.randint(1, 990)} {_pick(rng, _STREET)}, {_pick(rng, _CITY)}"
 
 
 def _day(rng: random.Random) -> str:
@@ -84,7 +58,7 @@ def _number(rng: random.Random) -> str:
 
 
 def _ask(rng: random.Random, key: str, answer: str | None) -> Question:
-    return Question(_pick(rng, _ASKS[key]), (answer,) if answer else ())
+    return Question(some(rng, _ASKS[key]), (answer,) if answer else ())
 
 
 def _shout(rng: random.Random, lines: list[str]) -> Callable[[str], str]:
@@ -95,24 +69,25 @@ def _shout(rng: random.Random, lines: list[str]) -> Callable[[str], str]:
 
 
 def _receipt(rng: random.Random) -> Passage:
-    company, address, day, number = _company(rng), _address(rng), _day(rng), _number(rng)
+    issuer, place, day, number = company(rng), address_lines(rng), _day(rng), _number(rng)
     total, tax = _amount(rng), _amount(rng, 40)
     has_tax, has_address = rng.random() < 0.6, rng.random() < 0.8
-    lines = [company, *([address] if has_address else []), f"Tel: {rng.randint(10**7, 10**8)}"]
+    lines = [*_printed_name(rng, issuer), *(_printed_address(rng, place) if has_address else [])]
+    lines += [f"{rng.choice(('Tel', 'TEL NO', 'Phone'))}: {rng.randint(10**7, 10**8)}"] if rng.random() < 0.8 else []
     lines += [rng.choice(("RECEIPT", "TAX INVOICE", "INVOICE", "CASH BILL"))]
     facts = [f"{rng.choice(('Date', 'DATE', 'Invoice date', 'Issued'))}: {day}"]
-    facts += [f"{rng.choice(('Invoice No', 'Receipt #', 'Bill No', 'Doc No.'))}: {number}", f"Cashier: {_person(rng)}"]
+    facts += [f"{rng.choice(('Invoice No', 'Receipt #', 'Bill No', 'Doc No.'))}: {number}", f"Cashier: {person(rng)}"]
     rng.shuffle(facts)
     lines += facts
-    items = [(_pick(rng, _GOODS), rng.randint(1, 9), _amount(rng, 99)) for _ in range(rng.randint(1, 5))]
+    items = [(some(rng, _GOODS), rng.randint(1, 9), _amount(rng, 99)) for _ in range(rng.randint(1, 5))]
     lines += [f"{count} x {goods} {price}" for goods, count, price in items]
     lines += [f"{rng.choice(('Subtotal', 'Sub-total'))} {_amount(rng)}"] if rng.random() < 0.5 else []
     lines += [f"{rng.choice(('Tax', 'GST 6%', 'VAT', 'Sales tax'))} {tax}"] if has_tax else []
     lines += [f"{rng.choice(('Total', 'TOTAL DUE', 'Grand total', 'Amount due', 'Total (incl. tax)'))}: {total}"]
     lines += [f"Cash {_amount(rng)}", f"Change {_amount(rng, 20)}"] if rng.random() < 0.4 else []
     shout = _shout(rng, lines)
-    answers = {"total": total, "date": day, "company": company, "number": number}
-    answers |= {"address": address} if has_address else {}
+    answers = {"total": total, "date": day, "company": issuer, "number": number}
+    answers |= {"address": ", ".join(place)} if has_address else {}
     answers |= {"tax": tax} if has_tax else {}
     questions = [_ask(rng, key, shout(answer)) for key, answer in answers.items()]
     questions += [_ask(rng, key, None) for key in ("law", "notice", "tax", "address") if key not in answers]
@@ -122,21 +97,44 @@ def _receipt(rng: random.Random) -> Passage:
     return Passage("form", "\n".join(lines), tuple(questions), f"receipt-{rng.randint(1, 900)}.png")
 
 
+def _printed_name(rng: random.Random, name: str) -> list[str]:
+    """On one line or two, perhaps with a number of registration behind or below it."""
+    words = name.split()
+    cut = rng.randint(1, len(words) - 1) if len(words) > 2 and rng.random() < 0.3 else len(words)
+    lines = [" ".join(part) for part in (words[:cut], words[cut:]) if part]
+    registered = f"({rng.randint(10_000, 999_999)}-{rng.choice('ADHKMPTUVWX')})"
+    style = rng.random()
+    if style < 0.2:
+        lines.append(registered)
+    elif style < 0.35:
+        lines[-1] += f" {registered}"
+    elif style < 0.45:
+        lines.insert(0, person(rng).lower())  # whoever wrote on it
+    return lines
+
+
+def _printed_address(rng: random.Random, lines: list[str]) -> list[str]:
+    """On as many lines as it has, or on fewer."""
+    if rng.random() < 0.4:
+        return [", ".join(lines)]
+    return [line + ("," if rng.random() < 0.8 else "") for line in lines[:-1]] + lines[-1:]
+
+
 def _value(rng: random.Random, field: str) -> str:
     if "date" in field:
         return _day(rng)
     if field in ("Phone", "Fax"):
         return f"({rng.randint(200, 990)}) {rng.randint(200, 990)}-{rng.randint(1000, 9999)}"
     if field in ("Manager", "Requested by", "Approved by", "Sent to"):
-        return _person(rng)
+        return person(rng)
     if field in ("Quantity", "Pages", "Sample size"):
         return f"{rng.randint(1, 5000):,}"
     if field == "E-mail":
-        return f"{_pick(rng, _FIRST, ' ').lower()}@{_pick(rng, _LAST, ' ').lower()}.com"
+        return f"{person(rng).split()[0].lower()}@{person(rng).split()[-1].lower()}.com"
     if field == "Budget":
         return _amount(rng, 90_000)
     if field in ("Brand", "Division", "Department", "Region", "Subject", "Status", "Position"):
-        return f"{_pick(rng, _HEAD, ' ')} {_pick(rng, _TAIL)}"
+        return company(rng)
     return _number(rng)
 
 
@@ -147,7 +145,7 @@ def _form(rng: random.Random) -> Passage:
     mark = rng.choice((": ", ":\n", " ", " - ", ": "))
     lines = [
         rng.choice(("REQUEST FORM", "FAX COVER SHEET", "PROJECT REPORT", "APPLICATION", "MEMORANDUM")),
-        _company(rng),
+        company(rng),
     ]
     lines += [f"{field}{mark}{value}" for field, value in values.items()]
     shout = _shout(rng, lines)
@@ -155,39 +153,3 @@ def _form(rng: random.Random) -> Passage:
     questions = [Question(rng.choice(asks).format(f.lower()), (shout(v),)) for f, v in values.items()]
     questions += [Question(rng.choice(asks).format(f.lower()), ()) for f in missing]
     return Passage("form", "\n".join(lines), tuple(questions), f"form-{rng.randint(1, 900)}.pdf")
-
-
-def _contract(rng: random.Random) -> Passage:
-    first, second, day, law = _company(rng), _company(rng), _day(rng), _pick(rng, _LAW)
-    term = rng.choice(("{} years", "{} months", "a period of {} years", "{} ({0}) years")[:3]).format(
-        rng.randint(2, 36)
-    )
-    notice = f"{rng.choice((10, 14, 30, 45, 60, 90))} days"
-    fee = _amount(rng, 90_000)
-    role = rng.choice((("Disclosing Party", "Receiving Party"), ("Company", "Recipient"), ("Client", "Contractor")))
-    head = f'This Agreement is entered into as of {day} by and between {first} (the "{role[0]}") and {second} '
-    head += f'(the "{role[1]}").'
-    clauses = {
-        "term": f"Term. This Agreement shall remain in force for {term} from its date, unless terminated earlier.",
-        "law": f"Governing Law. This Agreement shall be governed by and construed under the laws of {law}.",
-        "notice": f"Termination. Either party may terminate this Agreement with {notice} prior written notice.",
-        "fee": f"Payment. The {role[0]} shall pay the {role[1]} a fee of {fee} for the services.",
-    }
-    always = [
-        f"Confidentiality. The {role[1]} shall keep all Confidential Information in strict confidence.",
-        "Entire Agreement. This document supersedes all prior understandings between the parties.",
-        "Assignment. Neither party may assign this Agreement without written consent of the other.",
-    ]
-    shown = rng.sample(sorted(clauses), rng.randint(2, 4))
-    body = [clauses[key] for key in shown] + rng.sample(always, rng.randint(1, 3))
-    rng.shuffle(body)
-    lines = [rng.choice(("NON-DISCLOSURE AGREEMENT", "SERVICE AGREEMENT", "AGREEMENT")), head]
-    lines += [f"{number}. {clause}" for number, clause in enumerate(body, 1)]
-    lines += [f"Signed: {_person(rng)}, for {first}", f"Signed: {_person(rng)}, for {second}"]
-    answers = {"effective": day, "term": term, "law": law, "notice": notice, "fee": fee}
-    questions = [_ask(rng, key, answers[key] if key in {*shown, "effective"} else None) for key in answers]
-    if role[0] == "Disclosing Party":
-        questions += [_ask(rng, "party1", first), _ask(rng, "party2", second)]
-    else:
-        questions += [Question(f"Who is the {r}?", (who,)) for r, who in zip(role, (first, second), strict=True)]
-    return Passage("form", "\n".join(lines), tuple(questions), f"contract-{rng.randint(1, 900)}.pdf")
