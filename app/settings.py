@@ -32,6 +32,8 @@ _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
     }
 )
 
+_SWITCH: Mapping[str, bool] = MappingProxyType({"1": True, "true": True, "0": False, "false": False})
+
 # What the libraries below read when they are loaded. A value that a person has set stays.
 _CALM = {
     # Threads that spin beside another job cost up to 20 times; threads that sleep at once cost a third on a free one.
@@ -72,6 +74,9 @@ class Settings:
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
     host: str = "127.0.0.1"
     port: int = 7860  # 0: any free port
+    auth_file: Path | None = None  # who may sign in; None: one person, on this machine
+    share: bool = False  # open the page to the internet through Gradio's servers
+    public_demo: bool = False  # whoever comes may try it: within limits, for a short time
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -92,7 +97,7 @@ class Settings:
             raise BadSetting(f"remote_timeout_s is {self.remote_timeout_s}; it must be a number of seconds above 0")
         if self.remote_context_tokens is not None and self.remote_context_tokens < 1024:
             raise BadSetting(f"remote_context_tokens is {self.remote_context_tokens}; it must be at least 1024")
-        for name in ("data_dir", "cache_dir", "adapter"):
+        for name in ("data_dir", "cache_dir", "adapter", "auth_file"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(path).expanduser().absolute())
 
@@ -139,4 +144,8 @@ def _parsed(variable: str, name: str, text: str) -> Any:
             return number(text)
         except ValueError:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be {kind}") from None
+    if name in ("share", "public_demo"):
+        if text.lower() not in _SWITCH:
+            raise BadSetting(f"environment variable {variable} is {text!r}; it must be 1 or 0")
+        return _SWITCH[text.lower()]
     return Path(text) if name.endswith("_dir") else text

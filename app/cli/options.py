@@ -39,6 +39,18 @@ _SETTINGS = {
         help="In what keys and values are kept on disk; with another one, documents are read again. Default: int8.",
     ),
     "host": click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1, only here."),
+    "auth_file": click.option(
+        "--auth-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+        help="Who may sign in, made by `users add`. Everyone has a library of their own.",
+    ),
+    "share": click.option(
+        "--share", is_flag=True, default=None,
+        help="Open the page to the internet through Gradio's servers; only with --auth-file or --public-demo.",
+    ),
+    "public_demo": click.option(
+        "--public-demo", is_flag=True, default=None,
+        help="Let whoever comes try it: the samples, and few files, pages and questions of their own, for some hours.",
+    ),
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")

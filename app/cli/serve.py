@@ -14,7 +14,7 @@ SERVE_EXAMPLES = """\b
 Examples:
   python app.py                                the same as: python app.py serve
   python app.py serve --port 8000
-  python app.py serve --data-dir ~/team-library
+  python app.py serve --host 0.0.0.0 --auth-file team.json     for a team; see: python app.py users
 """
 PREPARE_EXAMPLES = """\b
 Examples:
@@ -24,11 +24,22 @@ Examples:
 
 
 @click.command(epilog=SERVE_EXAMPLES)
-@with_settings("data_dir", "host", "port", *READING)
+@with_settings("data_dir", "host", "port", "auth_file", "share", *READING)
 def serve(settings: Settings) -> None:
-    """Serve the web page until you stop it with Ctrl-C."""
-    from app.web import serve as serve_page
+    """Serve the web page until you stop it with Ctrl-C.
 
+    Alone it is for you, on this machine, and asks for no password. With --auth-file it is for a team: everyone signs
+    in and has a library of their own.
+    """
+    from app.web import serve as serve_page
+    from app.web import serve_people
+    from app.web.host.serving import check_reach
+
+    check_reach(settings)
+    if settings.auth_file is not None:
+        with Progress() as progress:
+            serve_people(settings, progress.text)
+        return
     with session(settings) as (longleaf, _):
         serve_page(longleaf, settings)
 

@@ -20,6 +20,7 @@ from app.cli.plan import plan
 from app.cli.read import read
 from app.cli.serve import prepare, serve
 from app.cli.tokens import tokens
+from app.cli.users import users
 from app.errors import sentence_of
 
 OK, FAILED, INTERRUPTED, BROKEN_PIPE = 0, 2, 130, 141
@@ -99,5 +100,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, batch, library, history, plan, serve, tokens, prepare, bench):
+for verb in (ask, read, batch, library, history, plan, serve, users, tokens, prepare, bench):
     cli.add_command(verb)

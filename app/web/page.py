@@ -31,7 +31,7 @@ def build(services: Services) -> gr.Blocks:
             chosen=gr.State(None), shelf=gr.State(Shelf()), view=gr.State(View()), ask=gr.State(Ask()),
             conversation=gr.State(None), shown=gr.State(None),
         )  # fmt: skip
-        fragment("ll-header", header(services.longleaf.settings.model))
+        fragment("ll-header", header(services.longleaf.settings.model, services.person, services.banner))
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-library-column", min_width=0):
                 fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')

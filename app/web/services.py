@@ -12,13 +12,18 @@ from app.web.tabling import Tables
 
 @dataclass(frozen=True)
 class Services:
-    """What the panels work with. `paths_allowed`: a path on this computer's disk may be typed."""
+    """What the panels work with. `paths_allowed`: a path on this computer's disk may be typed.
+
+    `person`: who is signed in; None where nobody need be. `banner`: what everyone must know who uses this page.
+    """
 
     longleaf: Longleaf
     jobs: Jobs
     uploads: Uploads
     samples: tuple[Sample, ...]
     paths_allowed: bool
+    person: str | None = None
+    banner: str = ""
 
     @cached_property
     def tables(self) -> Tables:

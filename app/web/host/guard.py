@@ -33,11 +33,11 @@ CONTENT_POLICY = "; ".join(
 HEADERS = {
     "content-security-policy": CONTENT_POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with "no-referrer" browsers hide the origin of our own forms
     "cross-origin-resource-policy": "same-origin",
 }
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-SHUT = ("/gradio_api/upload", "/gradio_api/file=http")
+SHUT = ("/gradio_api/upload", "/gradio_api/file", "/gradio_api/proxy", "/file=", "/proxy=")
 
 
 def is_loopback(host: str) -> bool:
@@ -45,11 +45,11 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware. `host` is the address that the server is bound to."""
+    """ASGI middleware. `host` is the address that the server is bound to; None: any name may lead here."""
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str | None) -> None:
         self._app = app
-        self._hosts = LOOPBACK | {host} if is_loopback(host) else None  # None: any name may lead here
+        self._hosts = LOOPBACK | {host} if host is not None and is_loopback(host) else None
         self._running: set[asyncio.Task[object]] = set()
         self._is_ending = False
 

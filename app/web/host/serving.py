@@ -21,7 +21,13 @@ CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longe
 
 
 def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
-    """Everything that answers on the address, guard included."""
+    """Everything that answers on the address, guard included, for one person."""
+    door = Door(Tokens(services.longleaf.settings.data_dir), is_open=is_loopback(host))
+    return Guard(TwoDoors(http_app(services, door), home_app(page, services)), host)
+
+
+def home_app(page: gr.Blocks, services: Services) -> FastAPI:
+    """The routes and the page of one library."""
     api = FastAPI(title="Longleaf", docs_url=None, redoc_url=None, openapi_url=None)
     api.include_router(page_routes(services))
     gr.mount_gradio_app(
@@ -29,8 +35,7 @@ def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
         show_error=False, max_file_size=1, enable_monitoring=False, theme=theme.theme(), head=theme.head(),
         favicon_path=str(theme.THEME_DIR / "longleaf.svg"),
     )  # fmt: skip
-    door = Door(Tokens(services.longleaf.settings.data_dir), is_open=is_loopback(host))
-    return Guard(TwoDoors(http_app(services, door), api), host)
+    return api
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -74,8 +79,18 @@ def run(app: Guard, listening: socket.socket, on_open: Callable[[], None]) -> No
     Server(config, app, on_open).run(sockets=[listening])
 
 
-def warning_for(host: str) -> str | None:
-    """What a person must know before others can reach the page."""
-    if is_loopback(host):
-        return None
-    return f"Warning: listening on {host}: all who can reach this computer can read and delete the documents."
+def check_reach(settings: Settings) -> None:
+    """Whether the page may be opened to those whom the settings let reach it. Raises BadSetting."""
+    is_guarded = settings.auth_file is not None
+    if settings.share and not is_guarded:
+        raise BadSetting(
+            "--share would open your documents to everybody with the address; give --auth-file FILE for people who "
+            "sign in, or --public-demo for a library of their own for each visitor"
+        )
+    if not is_guarded and not is_loopback(settings.host):
+        raise BadSetting(
+            f"listening on {settings.host} would open your documents to all who can reach this computer; give "
+            "--auth-file FILE for people who sign in, --public-demo for visitors, or leave --host out"
+        )
+    if settings.auth_file is not None and settings.public_demo:
+        raise BadSetting("--auth-file and --public-demo were both given; a server is either for people or for visitors")

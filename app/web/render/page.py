@@ -9,15 +9,29 @@ MARK = (
 )
 
 
-def header(model: str | None) -> str:
-    """`model` is None for the packaged one."""
+def header(model: str | None, person: str | None = None, banner: str = "") -> str:
+    """`model` is None for the packaged one; `person` is who is signed in; `banner` what everyone here must know."""
     named = f'<span class="ll-model-name">{escape(model)}</span>' if model else ""
     return (
         f'<header class="ll-header">{MARK}<div><p class="ll-brand">Longleaf</p>'
         '<p class="ll-claim">Reads whole documents. Answers with citations it has checked.</p></div>'
-        f'{named}<button type="button" class="ll-round" data-toggle="dark" aria-label="Switch between light and dark" '
-        f'title="Light or dark">{icon("half")}</button></header>'
+        f'{named}{_signed_in(person)}<button type="button" class="ll-round" data-toggle="dark" '
+        'aria-label="Switch between light and dark" title="Light or dark">'
+        f"{icon('half')}</button></header>{_notice(banner)}"
     )
+
+
+def _signed_in(person: str | None) -> str:
+    if person is None:
+        return ""
+    return (
+        f'<form class="ll-person" method="post" action="/logout"><span class="ll-model-name">{escape(person)}</span>'
+        '<button class="ll-link">Sign out</button></form>'
+    )
+
+
+def _notice(banner: str) -> str:
+    return f'<p class="ll-banner" role="note">{escape(banner)}</p>' if banner else ""
 
 
 def modes() -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.errors import BadRequest, BadSetting
 from app.settings import Settings
 from app.web.host.guard import Guard
-from app.web.host.serving import bind, warning_for, web_app
+from app.web.host.serving import bind, check_reach, web_app
 from app.web.host.uploads import Uploads
 from app.web.page import build
 from app.web.services import Services
@@ -189,9 +190,24 @@ def test_a_taken_port_is_one_sentence(settings: Settings) -> None:
             bind(Settings(data_dir=settings.data_dir, port=port))
 
 
-def test_a_public_address_is_warned_about() -> None:
-    assert warning_for("127.0.0.1") is None
-    assert "listening on 0.0.0.0" in (warning_for("0.0.0.0") or "")
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"host": "0.0.0.0"}, "listening on 0.0.0.0 would open your documents to all .*; give --auth-file FILE"),
+        ({"host": "::"}, "listening on :: would open"),
+        ({"share": True}, "--share would open your documents to everybody .*; give --auth-file FILE .* --public-demo"),
+        ({"auth_file": Path("a"), "public_demo": True}, "either for people or for visitors"),
+    ],
+)
+def test_the_page_is_not_opened_to_others_without_a_door(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadSetting, match=sentence):
+        check_reach(Settings(**given))
+
+
+def test_a_page_of_one_person_on_this_machine_needs_no_door() -> None:
+    check_reach(Settings())
+    check_reach(Settings(host="localhost"))
+    check_reach(Settings(host="0.0.0.0", auth_file=Path("team.json"), share=True))
 
 
 def test_conversations_and_feedback_are_downloaded_never_shown(

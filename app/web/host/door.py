@@ -1,0 +1,112 @@
+"""The door of a server that several people use: strangers see the entrance, everyone else only their own home.
+
+Owns the routes /login and /logout and the session's cookie. What has no session reaches nothing else: no page, no
+file, no event of Gradio. Runs the homes' end when the server stops.
+"""
+
+import logging
+from urllib.parse import parse_qsl, quote
+
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import sentence_of
+from app.web.host.entrance import Entrance, Refused
+from app.web.host.homes import Homes
+
+log = logging.getLogger(__name__)
+COOKIE = "longleaf_session"
+MAX_FORM_BYTES = 8192
+NOT_STORED = {"cache-control": "no-store"}
+
+
+class FrontDoor:
+    """ASGI. `always_secure`: people reach this only through https, whatever the last stretch is."""
+
+    def __init__(self, entrance: Entrance, homes: Homes, *, keep_s: float, always_secure: bool = False) -> None:
+        self._entrance, self._homes = entrance, homes
+        self._keep_s, self._always_secure = keep_s, always_secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            app = await self._answering(Request(scope, receive))
+            await app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answering(self, request: Request) -> ASGIApp:
+        token = request.cookies.get(COOKIE, "")
+        match request.url.path, request.method:
+            case "/login", "GET" | "HEAD":
+                return self._shown(None, _inside(request.query_params.get("to", "")))
+            case "/login", "POST":
+                return await self._enter(request)
+            case "/logout", "POST":
+                self._entrance.leave(token)
+                return self._with_cookie(RedirectResponse("/login", 303), request, None)
+        guest = self._entrance.guest(token)
+        if guest is None:
+            return _turned_away(request)
+        try:
+            return await self._homes.at(guest)
+        except Exception as error:
+            log.exception("a home could not be opened")
+            return PlainTextResponse(sentence_of(error) or "Longleaf failed at this; its log says more.", 500)
+
+    async def _enter(self, request: Request) -> Response:
+        form = await _form(request)
+        address = request.client.host if request.client else ""
+        entered = await run_in_threadpool(self._entrance.enter, form, address)
+        to = _inside(form.get("to", ""))
+        if isinstance(entered, Refused):
+            return self._shown(entered, to)
+        return self._with_cookie(RedirectResponse(to, 303), request, entered)
+
+    def _shown(self, refused: Refused | None, to: str) -> Response:
+        headers = dict(NOT_STORED)
+        if refused is not None and refused.wait_s:
+            headers["retry-after"] = str(max(1, round(refused.wait_s)))
+        return HTMLResponse(self._entrance.page(refused, to), refused.status if refused else 200, headers)
+
+    def _with_cookie(self, response: Response, request: Request, token: str | None) -> Response:
+        """Sets the cookie, or takes it away."""
+        secure = self._always_secure or request.url.scheme == "https"
+        response.set_cookie(
+            COOKIE, token or "", max_age=int(self._keep_s) if token else 0, httponly=True, samesite="lax", secure=secure
+        )
+        response.headers.update(NOT_STORED)
+        return response
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._homes.close_all()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _turned_away(request: Request) -> Response:
+    """Who opens the page is led to the entrance; anything else is only refused."""
+    if request.method == "GET" and request.url.path == "/":
+        to = "/?" + request.url.query if request.url.query else "/"
+        return RedirectResponse(f"/login?to={quote(to)}", 303, NOT_STORED)
+    return PlainTextResponse("Sign in first.", 401, NOT_STORED)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form; of one that is too long, none."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def _inside(to: str) -> str:
+    """An address of this page, never of another one."""
+    return to if to.startswith("/?") else "/"

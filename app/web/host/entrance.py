@@ -1,0 +1,95 @@
+"""Who may come in, and into which home: people of the auth file, by name and password.
+
+Owns sessions and the throttle; knows nothing of requests. A home is named by an id that nobody can choose.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.people import Account, Accounts, Sessions, Throttle
+from app.web.render import entrance as fragments
+
+KEEP_S = 7 * 24 * 3600.0
+# How many failures are free: of a name from one address, of an address, of a name from anywhere.
+FREE_HERE, FREE_ADDRESS, FREE_NAME = 5, 30, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Whose home a request goes to."""
+
+    home: str  # the name of a folder
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why somebody may not come in, in one sentence."""
+
+    sentence: str
+    status: int
+    wait_s: float = 0.0
+
+
+class Entrance(Protocol):
+    """What the door asks."""
+
+    def guest(self, token: str) -> Guest | None:
+        """Who a session belongs to; None when it is not good (any more)."""
+
+    def page(self, refused: Refused | None, to: str) -> str:
+        """What a stranger sees; `to` is where they wanted to go."""
+
+    def enter(self, form: Mapping[str, str], address: str) -> str | Refused:
+        """The token of a new session, from what the stranger's page sent."""
+
+    def leave(self, token: str) -> None:
+        """Ends a session."""
+
+    def has_home(self, home: str) -> bool:
+        """Whether anybody may still come into that home."""
+
+
+class SignIn:
+    """The entrance for people with accounts."""
+
+    def __init__(self, accounts: Accounts, sessions: Sessions, throttle: Throttle | None = None) -> None:
+        self._accounts, self._sessions = accounts, sessions
+        self._throttle = throttle or Throttle()
+
+    def guest(self, token: str) -> Guest | None:
+        """A removed person's session is over, and so is one that was opened with another password."""
+        session = self._sessions.find(token)
+        account = self._accounts.find(session.who) if session else None
+        if session is None or account is None or session.mark != _mark(account):
+            return None
+        return Guest(account.id, account.name)
+
+    def page(self, refused: Refused | None, to: str) -> str:
+        return fragments.sign_in(refused.sentence if refused else None, to)
+
+    def enter(self, form: Mapping[str, str], address: str) -> str | Refused:
+        name, password = form.get("name", "").strip().lower()[:200], form.get("password", "")
+        keys = {f"here {name} {address}": FREE_HERE, f"address {address}": FREE_ADDRESS, f"name {name}": FREE_NAME}
+        wait_s = self._throttle.wait_s(keys)
+        if wait_s > 0:
+            return Refused(f"Too many tries; wait {max(1, round(wait_s))} s and try again.", 429, wait_s)
+        account = self._accounts.verified(name, password)
+        if account is None:
+            self._throttle.failed(keys)
+            return Refused("Name or password is wrong.", 401)
+        self._throttle.succeeded(keys)
+        return self._sessions.open(account.name, _mark(account))
+
+    def leave(self, token: str) -> None:
+        self._sessions.end(token)
+
+    def has_home(self, home: str) -> bool:
+        return any(account.id == home for account in self._accounts.all())
+
+
+def _mark(account: Account) -> str:
+    """Of this account with this password."""
+    return hashlib.sha256(f"{account.id} {account.password}".encode()).hexdigest()[:16]
