@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -63,8 +63,10 @@ class _Job:
 class Jobs:
     """The work of one process and its workers."""
 
-    def __init__(self, longleaf: Longleaf) -> None:
+    def __init__(self, longleaf: Longleaf, gate: AbstractContextManager[object] | None = None) -> None:
+        """`gate`: one that several libraries share, so that not all of them parse at once."""
         self._longleaf = longleaf
+        self._gate = gate or nullcontext()
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._adding = _Lane("longleaf-adding", self._add, lambda job: 0)
@@ -160,7 +162,9 @@ class Jobs:
 
     def _add(self, job: _Job) -> None:
         """Parses, and makes ready for questions; a document that is longer than that is handed on to be read."""
-        with self._ending(job):
+        with self._ending(job), self._gate:
+            if job.status.is_finished:  # cancelled before the gate
+                return
             entry_id = job.status.entry_id
             self._update(job, stage="index" if job.source is None else "parse")
             if job.source is not None:

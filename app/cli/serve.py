@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=SERVE_EXAMPLES)
-@with_settings("data_dir", "host", "port", "auth_file", "share", *READING)
+@with_settings("data_dir", "host", "port", "auth_file", "share", "public_demo", *READING)
 def serve(settings: Settings) -> None:
     """Serve the web page until you stop it with Ctrl-C.
 
@@ -32,13 +32,13 @@ def serve(settings: Settings) -> None:
     in and has a library of their own.
     """
     from app.web import serve as serve_page
-    from app.web import serve_people
+    from app.web import serve_several
     from app.web.host.serving import check_reach
 
     check_reach(settings)
-    if settings.auth_file is not None:
+    if settings.auth_file is not None or settings.public_demo:
         with Progress() as progress:
-            serve_people(settings, progress.text)
+            serve_several(settings, progress.text)
         return
     with session(settings) as (longleaf, _):
         serve_page(longleaf, settings)

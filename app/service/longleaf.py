@@ -6,10 +6,12 @@ folder. The model is loaded when it is first needed.
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import BadRequest, NotInLibrary
+from app.service.allowance import Allowance
 from app.service.answers import store_answer
 from app.service.engine import LazyEngine, LoadEngine, load_engine, model_key, state_dir
 from app.service.history import History
@@ -38,10 +40,19 @@ class Longleaf:
     """One library and one model. Raises LibraryUnusable when the data folder cannot be opened."""
 
     def __init__(
-        self, settings: Settings, *, on_text: Callable[[str], None] = _ignore, load: LoadEngine = load_engine
+        self,
+        settings: Settings,
+        *,
+        on_text: Callable[[str], None] = _ignore,
+        load: LoadEngine = load_engine,
+        allowance: Allowance | None = None,
     ) -> None:
-        """`on_text` gets one line now and then while the model is made ready, or another process is waited for."""
+        """`on_text` gets one line now and then while the model is made ready, or another process is waited for.
+
+        `allowance`: how much may be added and asked; None: anything.
+        """
         self.settings = settings
+        self._allowance = allowance
         self._on_text = on_text
         self._library = Library(settings.data_dir)
         private_dir(state_dir(settings))
@@ -70,14 +81,23 @@ class Longleaf:
     ) -> Entry:
         """Parses a source and keeps a copy of it; the same bytes again cost nothing.
 
-        Raises SourceNotFound, IngestError, OriginalMissing, OSError.
+        Raises SourceNotFound, IngestError, OriginalMissing, OSError; BadRequest where the allowance is used up.
         """
+        if self._allowance is not None:
+            self._allowance.check_room(self.entries())
+            options = replace(options, limits=self._allowance.caps.limits)
         entry_id, removed = self._library.add(
             Path(source), name=name, options=options, on_progress=on_progress, cancel=cancel,
             count_tokens=lambda text: self.engine().count_tokens(text),
         )  # fmt: skip
         if removed.changed and self._engine.is_loaded:
             self._engine().forget(removed.changed)  # the engine may hold what it made of the other pages
+        if self._allowance is not None:
+            try:
+                self._allowance.check_pages(self.entries())
+            except BadRequest:
+                self.delete(entry_id)
+                raise
         return self.entry(entry_id)
 
     def entries(self) -> list[Entry]:
@@ -130,6 +150,8 @@ class Longleaf:
         if not question.strip():
             raise BadQuestion("the question is empty; write what you want to know")
         documents = self._documents(ids)
+        if self._allowance is not None:
+            self._allowance.count_question()
         return self._asking(ids, documents, question, options, cancel or threading.Event(), conversation)
 
     def search(self, query: str, limit: int = 8) -> tuple[Citation, ...]:

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.web.host.guard import Guard, is_loopback
 from app.web.host.serving import address_of, bind, check_reach, run, web_app
 from app.web.host.sharing import close_tunnels, open_tunnel
-from app.web.host.teams import people_door
+from app.web.host.teams import demo_door, people_door
 from app.web.host.uploads import Uploads
 from app.web.page import build
 from app.web.samples import load_samples
@@ -41,12 +41,12 @@ def serve(longleaf: Longleaf, settings: Settings) -> None:
         run(web_app(build(services), services, settings.host), listening, lambda: _say_open(listening))
 
 
-def serve_people(settings: Settings, on_text: Callable[[str], None]) -> None:
-    """Opens a page for each person of the auth file; returns when interrupted. Raises BadSetting."""
+def serve_several(settings: Settings, on_text: Callable[[str], None]) -> None:
+    """Opens a page for each person of the auth file, or each visitor; returns when interrupted. Raises BadSetting."""
     check_reach(settings)
     with ExitStack() as stack:
         listening = stack.enter_context(bind(settings))
-        door = stack.enter_context(people_door(settings, on_text))
+        door = stack.enter_context((demo_door if settings.public_demo else people_door)(settings, on_text))
         address = None
         if settings.share:
             stack.callback(close_tunnels)

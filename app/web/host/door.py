@@ -4,7 +4,9 @@ Owns the routes /login and /logout and the session's cookie. What has no session
 file, no event of Gradio. Runs the homes' end when the server stops.
 """
 
+import asyncio
 import logging
+from collections.abc import Callable
 from urllib.parse import parse_qsl, quote
 
 from fastapi.concurrency import run_in_threadpool
@@ -19,15 +21,25 @@ from app.web.host.homes import Homes
 log = logging.getLogger(__name__)
 COOKIE = "longleaf_session"
 MAX_FORM_BYTES = 8192
+SWEEP_S = 30.0
 NOT_STORED = {"cache-control": "no-store"}
 
 
 class FrontDoor:
     """ASGI. `always_secure`: people reach this only through https, whatever the last stretch is."""
 
-    def __init__(self, entrance: Entrance, homes: Homes, *, keep_s: float, always_secure: bool = False) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        homes: Homes,
+        *,
+        keep_s: float,
+        always_secure: bool = False,
+        is_over: Callable[[str], bool] | None = None,
+    ) -> None:
+        """`is_over` says which homes are deleted, with all that is in them; None: none ever is."""
         self._entrance, self._homes = entrance, homes
-        self._keep_s, self._always_secure = keep_s, always_secure
+        self._keep_s, self._always_secure, self._is_over = keep_s, always_secure, is_over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,10 +95,19 @@ class FrontDoor:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        sweeping = asyncio.create_task(self._sweep())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        sweeping.cancel()
         await self._homes.close_all()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _sweep(self) -> None:
+        """Removes homes whose time is over: those of an earlier run at once, later ones within SWEEP_S."""
+        while self._is_over is not None:
+            for home in filter(self._is_over, self._homes.there()):
+                await self._homes.remove(home)
+            await asyncio.sleep(SWEEP_S)
 
 
 def _turned_away(request: Request) -> Response:

@@ -48,9 +48,6 @@ class Entrance(Protocol):
     def leave(self, token: str) -> None:
         """Ends a session."""
 
-    def has_home(self, home: str) -> bool:
-        """Whether anybody may still come into that home."""
-
 
 class SignIn:
     """The entrance for people with accounts."""
@@ -85,9 +82,6 @@ class SignIn:
 
     def leave(self, token: str) -> None:
         self._sessions.end(token)
-
-    def has_home(self, home: str) -> bool:
-        return any(account.id == home for account in self._accounts.all())
 
 
 def _mark(account: Account) -> str:

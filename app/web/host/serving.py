@@ -81,7 +81,7 @@ def run(app: Guard, listening: socket.socket, on_open: Callable[[], None]) -> No
 
 def check_reach(settings: Settings) -> None:
     """Whether the page may be opened to those whom the settings let reach it. Raises BadSetting."""
-    is_guarded = settings.auth_file is not None
+    is_guarded = settings.auth_file is not None or settings.public_demo
     if settings.share and not is_guarded:
         raise BadSetting(
             "--share would open your documents to everybody with the address; give --auth-file FILE for people who "

@@ -28,8 +28,7 @@ def close_tunnels() -> None:
     from gradio.tunneling import CURRENT_TUNNELS
 
     for tunnel in CURRENT_TUNNELS:
-        if tunnel.proc is not None:
-            tunnel.proc.terminate()
+        tunnel.kill()  # type: ignore[no-untyped-call]
     CURRENT_TUNNELS.clear()
 
 

@@ -1,4 +1,4 @@
-"""What strangers see: the page to sign in. It stands alone, runs no script, and says nothing about who there is."""
+"""What strangers see: the page to sign in, or a demo's terms. It stands alone, runs no script, and names nobody."""
 
 from app.web.render.basics import escape
 from app.web.render.page import MARK
@@ -29,6 +29,15 @@ def sign_in(refused: str | None, to: str) -> str:
         '<label for="name">Name</label><input id="name" name="name" autocomplete="username" autocapitalize="none" '
         'required autofocus maxlength="64"><label for="password">Password</label><input id="password" name="password" '
         'type="password" autocomplete="current-password" required maxlength="200"><button>Sign in</button></form>',
+    )
+
+
+def welcome(refused: str | None, terms: str) -> str:
+    """The terms of a public demo, and the way in."""
+    return _page(
+        "Demo",
+        f"<p>Reads whole documents. Answers with citations it has checked.</p>{_refusal(refused)}<p>{escape(terms)}</p>"
+        '<form method="post" action="/login"><button>Look around</button></form>',
     )
 
 

@@ -1,0 +1,71 @@
+"""The entrance of a public demo: whoever comes is told the terms and gets a library of their own for some hours.
+
+Owns who visits. Guarantees: no more visitors at once than there are places, and few visits a day from one address; a
+visit ends on time whether or not the server was restarted meanwhile.
+"""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from app.people import Sessions
+from app.service.allowance import Caps
+from app.web.host.entrance import Guest, Refused
+from app.web.render import entrance as fragments
+
+KEEP_S = 3 * 3600.0
+PLACES = 40
+VISITS_A_DAY = 8  # from one address
+DAY_S = 24 * 3600.0
+MAX_ADDRESSES = 10_000
+
+
+class Visits:
+    """The entrance for visitors without accounts."""
+
+    def __init__(
+        self, sessions: Sessions, caps: Caps, *, places: int = PLACES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sessions, self._places, self._clock = sessions, places, clock
+        self.terms = terms(caps)
+        self._came: OrderedDict[str, list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def guest(self, token: str) -> Guest | None:
+        session = self._sessions.find(token)
+        return Guest(session.who, "visitor") if session else None
+
+    def page(self, refused: Refused | None, to: str) -> str:
+        return fragments.welcome(refused.sentence if refused else None, self.terms)
+
+    def enter(self, form: Mapping[str, str], address: str) -> str | Refused:
+        with self._lock:
+            if len(self._sessions.everybody()) >= self._places:
+                return Refused("All places of this demo are taken; come back in an hour.", 503, 3600)
+            now = self._clock()
+            came = [at for at in self._came.pop(address, []) if now - at < DAY_S]
+            self._came[address] = came
+            while len(self._came) > MAX_ADDRESSES:
+                self._came.popitem(last=False)
+            if len(came) >= VISITS_A_DAY:
+                return Refused("You have been here often today; come back tomorrow.", 429, DAY_S - (now - came[0]))
+            came.append(now)
+            return self._sessions.open(secrets.token_hex(8))
+
+    def leave(self, token: str) -> None:
+        self._sessions.end(token)
+
+    def is_over(self, home: str) -> bool:
+        """Whether nobody may come into that home any more."""
+        return home.partition(".")[0] not in self._sessions.everybody()  # "….partial" is being made
+
+
+def terms(caps: Caps) -> str:
+    """What every visitor must know, in a few sentences."""
+    return (
+        f"Public demo: add up to {caps.files} files of {caps.pages} pages in all, ask {caps.questions} questions. "
+        f"What you add is shown to no other visitor, and deleted {KEEP_S / 3600:.0f} hours after you came, or when you "
+        "sign out. Add nothing confidential: whoever runs this server could read it."
+    )
