@@ -16,6 +16,7 @@ from app.cli.batch import batch
 from app.cli.bench import bench
 from app.cli.history import history
 from app.cli.library import library
+from app.cli.mcp import mcp
 from app.cli.plan import plan
 from app.cli.read import read
 from app.cli.serve import prepare, serve
@@ -100,5 +101,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, batch, library, history, plan, serve, users, tokens, prepare, bench):
+for verb in (ask, read, batch, library, history, plan, serve, users, tokens, mcp, prepare, bench):
     cli.add_command(verb)

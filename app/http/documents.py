@@ -19,7 +19,7 @@ from app.http.shapes import (
     PageBody,
     ReceiptBody,
 )
-from app.service import Entry
+from app.service import Entry, Longleaf
 from ingest.document import Kind
 from ingest.options import PageRange, ReadOptions
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from app.web.services import Services
 
 MAX_LISTED = 500
-_DIGITS = 9  # of a page number
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The document's id, whole.")]
+PageNo = Annotated[int, Path(ge=1, lt=10**9, description="From 1; a text or code file is one page.")]
 Name = Annotated[str, Query(min_length=1, max_length=240, description="The file's name with its ending; never a path.")]
 _UPLOAD = {
     "requestBody": {
@@ -42,11 +42,17 @@ _UPLOAD = {
 
 def document_routes(services: "Services", door: Door, route_class: "type[APIRoute]") -> APIRouter:
     router = APIRouter(prefix="/api/documents", tags=["documents"], route_class=route_class)
-    longleaf, jobs, uploads = services.longleaf, services.jobs, services.uploads
-    may_read, may_write = Depends(door.lets("read")), Depends(door.lets("write"))
+    _upload_route(router, services, door)
+    _library_routes(router, services, door)
+    _page_routes(router, services.longleaf, door)
+    return router
+
+
+def _upload_route(router: APIRouter, services: "Services", door: Door) -> None:
+    jobs, uploads = services.jobs, services.uploads
 
     @router.post(
-        "", status_code=202, response_model=JobBody, dependencies=[may_write], openapi_extra=_UPLOAD,
+        "", status_code=202, response_model=JobBody, dependencies=[Depends(door.lets("write"))], openapi_extra=_UPLOAD,
         summary="Hand over a file or archive, and have it read",
     )  # fmt: skip
     async def add(
@@ -74,6 +80,11 @@ def document_routes(services: "Services", door: Door, route_class: "type[APIRout
         uploads.discard_when(batch_id, lambda: not _runs(services, job_id))
         response.headers["location"] = f"/api/jobs/{job_id}"
         return JobBody.of(jobs.job(job_id))
+
+
+def _library_routes(router: APIRouter, services: "Services", door: Door) -> None:
+    longleaf, jobs = services.longleaf, services.jobs
+    may_read, may_write = Depends(door.lets("read")), Depends(door.lets("write"))
 
     @router.get("", dependencies=[may_read], summary="List the documents, oldest first")
     def listed(
@@ -110,10 +121,12 @@ def document_routes(services: "Services", door: Door, route_class: "type[APIRout
         response.headers["location"] = f"/api/jobs/{job_id}"
         return JobBody.of(jobs.job(job_id))
 
-    page_no = Annotated[int, Path(ge=1, lt=10**_DIGITS, description="From 1; a text or code file is one page.")]
+
+def _page_routes(router: APIRouter, longleaf: Longleaf, door: Door) -> None:
+    may_read = Depends(door.lets("read"))
 
     @router.get("/{document_id}/pages/{page}", dependencies=[may_read], summary="The text of one page of a file")
-    def page_text(document_id: DocumentId, page: page_no) -> PageBody:
+    def page_text(document_id: DocumentId, page: PageNo) -> PageBody:
         document = longleaf.document(document_id)
         if page > len(document.pages):
             raise Missing(f"{document.name} has no page {page}; it has {len(document.pages)}")
@@ -128,11 +141,9 @@ def document_routes(services: "Services", door: Door, route_class: "type[APIRout
         "/{document_id}/pages/{page}/image", dependencies=[may_read], summary="The picture of one page, upright",
         response_class=Response, responses={200: {"content": {"image/png": {}}}},
     )  # fmt: skip
-    def page_image(document_id: DocumentId, page: page_no, dpi: Annotated[int, Query(ge=36, le=300)] = 110) -> Response:
+    def page_image(document_id: DocumentId, page: PageNo, dpi: Annotated[int, Query(ge=36, le=300)] = 110) -> Response:
         png = longleaf.page_image(document_id, page - 1, dpi)
         return Response(png, media_type="image/png", headers={"cache-control": "private, no-store"})
-
-    return router
 
 
 def _page_range(pages: str | None) -> PageRange | None:
