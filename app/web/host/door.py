@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import sentence_of
+from app.http.api import ROOMS
 from app.web.host.entrance import Entrance, Refused
 from app.web.host.homes import Homes
 
@@ -60,7 +61,11 @@ class FrontDoor:
             case "/logout", "POST":
                 self._entrance.leave(token)
                 return self._with_cookie(RedirectResponse("/login", 303), request, None)
-        guest = self._entrance.guest(token)
+        kind, _, secret = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and request.url.path.startswith(ROOMS):
+            guest = await run_in_threadpool(self._entrance.program, secret.strip())
+        else:
+            guest = self._entrance.guest(token)
         if guest is None:
             return _turned_away(request)
         try:

@@ -6,8 +6,10 @@ Owns sessions and the throttle; knows nothing of requests. A home is named by an
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from app.http.tokens import Tokens
 from app.people import Account, Accounts, Sessions, Throttle
 from app.web.render import entrance as fragments
 
@@ -39,6 +41,9 @@ class Entrance(Protocol):
     def guest(self, token: str) -> Guest | None:
         """Who a session belongs to; None when it is not good (any more)."""
 
+    def program(self, secret: str) -> Guest | None:
+        """Whose token a program sends; None when it is nobody's."""
+
     def page(self, refused: Refused | None, to: str) -> str:
         """What a stranger sees; `to` is where they wanted to go."""
 
@@ -52,9 +57,10 @@ class Entrance(Protocol):
 class SignIn:
     """The entrance for people with accounts."""
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, throttle: Throttle | None = None) -> None:
-        self._accounts, self._sessions = accounts, sessions
-        self._throttle = throttle or Throttle()
+    def __init__(self, accounts: Accounts, sessions: Sessions, homes: Path) -> None:
+        """`homes`: the folder of everyone's library, in which their programs' tokens lie too."""
+        self._accounts, self._sessions, self._homes = accounts, sessions, homes
+        self._throttle = Throttle()
 
     def guest(self, token: str) -> Guest | None:
         """A removed person's session is over, and so is one that was opened with another password."""
@@ -63,6 +69,13 @@ class SignIn:
         if session is None or account is None or session.mark != _mark(account):
             return None
         return Guest(account.id, account.name)
+
+    def program(self, secret: str) -> Guest | None:
+        for account in self._accounts.all():
+            home = self._homes / account.id
+            if home.is_dir() and Tokens(home).find(secret) is not None:
+                return Guest(account.id, account.name)
+        return None
 
     def page(self, refused: Refused | None, to: str) -> str:
         return fragments.sign_in(refused.sentence if refused else None, to)

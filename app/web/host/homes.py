@@ -16,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from app.web.host.entrance import Guest
-from app.web.host.serving import home_app
+from app.web.host.serving import home_app, with_programs
 from app.web.page import build
 from app.web.services import Services
 
@@ -28,14 +28,15 @@ _building = threading.Lock()
 @dataclass(slots=True)
 class _Home:
     services: Services
-    app: FastAPI
+    page: FastAPI
+    app: ASGIApp  # what answers: the page, and where programs may come, HTTP for them
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
     async def live(self) -> None:
         """One task begins and ends the life of the app."""
-        async with self.app.router.lifespan_context(self.app):
+        async with self.page.router.lifespan_context(self.page):
             self.is_open.set()
             await self.closing.wait()
 
@@ -43,8 +44,8 @@ class _Home:
 class Homes:
     """The homes below one folder. To be used from one event loop."""
 
-    def __init__(self, folder: Path, open_services: OpenServices) -> None:
-        self._folder, self._open_services = folder, open_services
+    def __init__(self, folder: Path, open_services: OpenServices, *, for_programs: bool) -> None:
+        self._folder, self._open_services, self._for_programs = folder, open_services, for_programs
         self._homes: dict[str, _Home] = {}
         self._doors: dict[str, asyncio.Lock] = {}
 
@@ -90,7 +91,8 @@ class Homes:
     def _build(self, guest: Guest) -> _Home:
         with _building:
             services = self._open_services(guest, self._folder / guest.home)
-            return _Home(services, home_app(build(services), services))
+            page = home_app(build(services), services)
+            return _Home(services, page, with_programs(page, services, is_open=True) if self._for_programs else page)
 
 
 def _close(services: Services) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.errors import BadSetting
 from app.http.api import TwoDoors, http_app
@@ -22,8 +23,12 @@ CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longe
 
 def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
     """Everything that answers on the address, guard included, for one person."""
-    door = Door(Tokens(services.longleaf.settings.data_dir), is_open=is_loopback(host))
-    return Guard(TwoDoors(http_app(services, door), home_app(page, services)), host)
+    return Guard(with_programs(home_app(page, services), services, is_open=is_loopback(host)), host)
+
+
+def with_programs(app: ASGIApp, services: Services, *, is_open: bool) -> TwoDoors:
+    """The page's app, and beside it HTTP for programs; `is_open`: who gets here need not bring a token."""
+    return TwoDoors(http_app(services, Door(Tokens(services.longleaf.settings.data_dir), is_open=is_open)), app)
 
 
 def home_app(page: gr.Blocks, services: Services) -> FastAPI:

@@ -44,9 +44,8 @@ def people_door(settings: Settings, on_text: OnText, load: LoadEngine = load_eng
         return Services(longleaf, jobs, uploads, load_samples(), paths_allowed=False, person=guest.name)
 
     with closing(Sessions(folder / "sessions.sqlite", KEEP_S)) as sessions:
-        yield FrontDoor(
-            SignIn(accounts, sessions), Homes(folder, open_services), keep_s=KEEP_S, always_secure=settings.share
-        )
+        homes = Homes(folder, open_services, for_programs=True)
+        yield FrontDoor(SignIn(accounts, sessions, folder), homes, keep_s=KEEP_S, always_secure=settings.share)
 
 
 @contextmanager
@@ -75,7 +74,5 @@ def demo_door(
 
     with closing(Sessions(folder / "sessions.sqlite", visiting.KEEP_S)) as sessions:
         visits = visiting.Visits(sessions, caps)
-        yield FrontDoor(
-            visits, Homes(folder, open_services), keep_s=visiting.KEEP_S, always_secure=settings.share,
-            is_over=visits.is_over,
-        )  # fmt: skip
+        homes = Homes(folder, open_services, for_programs=False)
+        yield FrontDoor(visits, homes, keep_s=visiting.KEEP_S, always_secure=settings.share, is_over=visits.is_over)

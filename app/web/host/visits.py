@@ -37,6 +37,10 @@ class Visits:
         session = self._sessions.find(token)
         return Guest(session.who, "visitor") if session else None
 
+    def program(self, secret: str) -> Guest | None:
+        """Visitors have no tokens."""
+        return None
+
     def page(self, refused: Refused | None, to: str) -> str:
         return fragments.welcome(refused.sentence if refused else None, self.terms)
 

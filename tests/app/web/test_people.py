@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.http.tokens import Tokens
 from app.people import Accounts
 from app.service import Longleaf
 from app.settings import Settings
@@ -174,6 +175,26 @@ def test_nobody_reaches_what_is_anothers_address_by_address(
     assert bert.delete(f"/uploads/{batch}").status_code == 204
     assert ada.put(f"/uploads/{batch}", params={"path": "c"}, content=b"x").status_code == 200  # it is still hers
     hers.close()
+
+
+def test_a_program_reaches_the_library_of_whose_token_it_sends(
+    visit: Callable[..., TestClient], settings: Settings, accounts: Accounts, texts: SimpleNamespace
+) -> None:
+    ada, bert, program = visit(ADA), visit(BERT), visit()
+    assert ada.get("/api/documents").status_code == 200  # who is signed in needs no token
+    home = home_of(settings, accounts, "ada")
+    hers = Longleaf(replace(settings, data_dir=home))
+    entry = hers.add(texts.lease)
+    hers.close()
+    secret, _ = Tokens(home).add("script", ["read"])
+    sent = {"authorization": f"Bearer {secret}"}
+    assert program.get(f"/api/documents/{entry.id}", headers=sent).status_code == 200
+    assert bert.get(f"/api/documents/{entry.id}").status_code == 404
+    assert program.delete(f"/api/documents/{entry.id}", headers=sent).status_code == 403  # it may only read
+    assert program.get("/config", headers=sent).status_code == 401  # the page takes no tokens
+    assert program.get("/api/documents", headers={"authorization": "Bearer longleaf_wrong"}).status_code == 401
+    accounts.remove("ada")
+    assert program.get("/api/documents", headers=sent).status_code == 401
 
 
 def test_the_same_file_of_two_people_is_two_documents(
