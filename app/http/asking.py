@@ -17,6 +17,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from starlette.requests import ClientDisconnect
 
 from app.errors import BadRequest, TooBusy
 from app.http.failing import failure_of
@@ -40,10 +41,6 @@ class Over(Enum):
 Came: TypeAlias = "asyncio.Queue[Event | Exception | Over]"
 
 
-class GoneAway(Exception):
-    """Nobody waits for the answer any more."""
-
-
 class Asking:
     """Questions of programs to one library."""
 
@@ -52,7 +49,7 @@ class Asking:
         self._running: Counter[str] = Counter()
 
     async def answer(self, request: Request, caller: Caller, asked: AskBody) -> Answer:
-        """The whole answer. Raises what `Longleaf.ask` raises, TooBusy, GoneAway."""
+        """The whole answer. Raises what `Longleaf.ask` raises, TooBusy, ClientDisconnect."""
         async with aclosing(self.events(request, caller, asked)) as events:
             async for event in events:
                 if isinstance(event, Answered):
@@ -95,7 +92,7 @@ class Asking:
 
 
 async def _next(request: Request, came: Came) -> Event | Exception | Over | None:
-    """What comes next; None when nothing came for a while. Raises GoneAway."""
+    """What comes next; None when nothing came for a while. Raises ClientDisconnect."""
     getting = asyncio.ensure_future(came.get())
     try:
         for _ in range(round(STILL_EVERY_S / LOOK_EVERY_S)):
@@ -103,7 +100,7 @@ async def _next(request: Request, came: Came) -> Event | Exception | Over | None
             if getting.done():
                 return getting.result()
             if await request.is_disconnected():
-                raise GoneAway
+                raise ClientDisconnect
         return None
     finally:
         getting.cancel()
@@ -139,7 +136,7 @@ def streamed(parts: AsyncIterator[bytes]) -> StreamingResponse:
         try:
             async for part in parts:
                 yield part
-        except GoneAway:
+        except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001  `failure_of` logs what nobody can be blamed for
             yield sse("error", {"error": failure_of(error)[1].model_dump()})

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.errors import (
     LibraryUnusable,
@@ -92,6 +93,10 @@ def mend_errors(api: FastAPI) -> None:
         failure = {"message": str(error.detail), "type": names.get(error.status_code, "BadRequest")}
         return JSONResponse({"error": failure}, error.status_code, error.headers)
 
+    def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=499)  # nginx's number for it; nobody sees this answer
+
+    api.add_exception_handler(ClientDisconnect, gone)
     for kind in (LongleafAppError, IngestError, LongleafModelError, Exception):
         api.add_exception_handler(kind, ours)
     api.add_exception_handler(RequestValidationError, invalid)
