@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 import uvicorn
 
+from app.people import Accounts
 from app.settings import Settings
+from app.web.host.guard import Guard
 from app.web.host.serving import address_of, bind, web_app
+from app.web.host.teams import people_door
 from app.web.page import build
 from app.web.services import Services
 
@@ -164,6 +168,52 @@ def test_an_answer_is_judged_asked_again_renamed_and_deleted(
     click("yes", "[data-act=delete-conversation-yes]")
     until("nothing", lambda: not all_of(".ll-talk") and not all_of(".ll-citation"))
     assert history.conversations() == []
+
+
+@pytest.fixture
+def team(settings: Settings, engine: Any, tmp_path: Path) -> Iterator[str]:
+    """The address of a server for two people."""
+    accounts = Accounts(tmp_path / "team.json")
+    for name in ("ada", "bert"):
+        accounts.add(name, f"the password of {name}")
+    own = replace(settings, port=0, auth_file=accounts.path)
+    with bind(own) as listening, people_door(own, lambda text: None, lambda settings, on_text: engine) as door:
+        config = uvicorn.Config(Guard(door, None), log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield address_of(listening)
+        server.should_exit = True
+        thread.join()
+
+
+def test_two_people_see_their_own_documents_alone(browser: Any, team: str, texts: SimpleNamespace) -> None:
+    def all_of(css: str) -> list[Any]:
+        return list(browser.find_elements("css selector", css))
+
+    def enter(name: str, password: str) -> None:
+        until("the entrance", lambda: all_of("#password"))
+        all_of("#name")[0].send_keys(name)
+        all_of("#password")[0].send_keys(password + "\n")
+
+    browser.get(team)
+    enter("ada", "a wrong password")
+    until("the refusal", lambda: [each for each in all_of("[role=alert]") if "is wrong" in each.text])
+    enter("ada", "the password of ada")
+    until("her name", lambda: [each for each in all_of(".ll-person") if "ada" in each.text])
+    until("room for files", lambda: all_of("input[data-files=files]"))[0].send_keys(str(texts.lease))
+    until("her document", lambda: all_of(".ll-doc-chosen"))
+    all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
+    until("her answer", lambda: all_of(".ll-citation"))
+    until("its address", lambda: "?answer=1" in browser.current_url)
+    hers = browser.current_url
+    all_of(".ll-person button")[0].click()
+    browser.get(hers)
+    enter("bert", "the password of bert")
+    until("his name", lambda: [each for each in all_of(".ll-person") if "bert" in each.text])
+    until("an empty library", lambda: all_of(".ll-welcome h1"))
+    assert all_of(".ll-citation") == all_of(".ll-talk") == all_of(".ll-doc-chosen") == []
+    assert "March" not in browser.page_source
 
 
 def test_the_page_fits_a_phone(browser: Any, address: str) -> None:
