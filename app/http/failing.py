@@ -90,7 +90,10 @@ def mend_errors(api: FastAPI) -> None:
     def plain(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException), "registered for this class"
         names = {404: "NotFound", 405: "MethodNotAllowed", 413: "SourceTooLarge"}
-        failure = {"message": str(error.detail), "type": names.get(error.status_code, "BadRequest")}
+        message = str(error.detail)
+        if message in ("Not Found", "Method Not Allowed"):  # of the router
+            message = f"{request.method} {request.url.path} is no address here; /api/openapi.json lists them"
+        failure = {"message": message, "type": names.get(error.status_code, "BadRequest")}
         return JSONResponse({"error": failure}, error.status_code, error.headers)
 
     def gone(request: Request, error: Exception) -> Response:
@@ -105,6 +108,10 @@ def mend_errors(api: FastAPI) -> None:
 
 def _invalid_sentence(error: RequestValidationError) -> str:
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return f"the body is no JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+    if first["loc"] == ("body",) and isinstance(first.get("input"), bytes):
+        return "the body is not sent as JSON; add the header `Content-Type: application/json`"
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     value = repr(first.get("input"))
     shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}…"

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import sentence_of
+from app.errors import UnknownToken, sentence_of
 from app.http.api import ROOMS
+from app.http.failing import response_of
 from app.web.host.entrance import Entrance, Refused
 from app.web.host.homes import Homes
 
@@ -120,6 +121,8 @@ def _turned_away(request: Request) -> Response:
     if request.method == "GET" and request.url.path == "/":
         to = "/?" + request.url.query if request.url.query else "/"
         return RedirectResponse(f"/login?to={quote(to)}", 303, NOT_STORED)
+    if request.url.path.startswith(ROOMS):
+        return response_of(UnknownToken("no token of a person here came with this; see `python app.py tokens add`"))
     return PlainTextResponse("Sign in first.", 401, NOT_STORED)
 
 

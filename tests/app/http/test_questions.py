@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -58,6 +59,20 @@ def test_what_cannot_be_asked_is_one_sentence(
     for accept in ("application/json", "text/event-stream"):
         refused = client.post("/api/questions", json=asked, headers={"accept": accept})
         assert (refused.status_code, sentence in refused.json()["error"]["message"]) == (status, True), refused.text
+
+
+def test_bodies_and_addresses_that_are_none_are_one_sentence(client: TestClient) -> None:
+    def said(answer: httpx.Response) -> tuple[int, str]:
+        return answer.status_code, answer.json()["error"]["message"]
+
+    json_type = {"content-type": "application/json"}
+    broken = said(client.post("/api/questions", content=b"{bad", headers=json_type))
+    assert broken == (422, "the body is no JSON: Expecting property name enclosed in double quotes at character 1")
+    untyped = said(client.post("/api/questions", content=b"x"))
+    assert untyped == (422, "the body is not sent as JSON; add the header `Content-Type: application/json`")
+    nowhere = said(client.get("/api/nothing"))
+    assert nowhere == (404, "GET /api/nothing is no address here; /api/openapi.json lists them")
+    assert said(client.put("/api/jobs"))[0] == 405
 
 
 def test_a_fault_is_no_traceback(client: TestClient, lease: str, engine: FakeEngine, monkeypatch: Any) -> None:
