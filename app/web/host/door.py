@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import UnknownToken, sentence_of
@@ -19,9 +19,11 @@ from app.http.api import ROOMS
 from app.http.failing import response_of
 from app.web.host.entrance import Entrance, Refused
 from app.web.host.homes import Homes
+from app.web.theme import THEME_DIR
 
 log = logging.getLogger(__name__)
 COOKIE = "longleaf_session"
+ICON = THEME_DIR / "longleaf.svg"
 MAX_FORM_BYTES = 8192
 SWEEP_S = 30.0
 NOT_STORED = {"cache-control": "no-store"}
@@ -59,6 +61,10 @@ class FrontDoor:
                 return self._shown(None, _inside(request.query_params.get("to", "")))
             case "/login", "POST":
                 return await self._enter(request)
+            case "/favicon.ico", "GET":
+                return FileResponse(ICON)
+            case "/manifest.json", "GET":  # browsers ask for it without cookies
+                return JSONResponse({"name": "Longleaf"})
             case "/logout", "POST":
                 self._entrance.leave(token)
                 return self._with_cookie(RedirectResponse("/login", 303), request, None)

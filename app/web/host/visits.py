@@ -69,7 +69,7 @@ class Visits:
 def terms(caps: Caps) -> str:
     """What every visitor must know, in a few sentences."""
     return (
-        f"Public demo: add up to {caps.files} files of {caps.pages} pages in all, ask {caps.questions} questions. "
+        f"Public demo: you may add {caps.files} files of {caps.pages} pages in all and ask {caps.questions} questions. "
         f"What you add is shown to no other visitor, and deleted {KEEP_S / 3600:.0f} hours after you came, or when you "
         "sign out. Add nothing confidential: whoever runs this server could read it."
     )

@@ -61,7 +61,7 @@ def test_a_visitor_is_told_the_terms_and_gets_the_samples(demo: Callable[[], Tes
     assert "deleted 3 hours after" in terms
     assert client.post("/login", headers=FORM).status_code == 303
     page = client.get("/").text
-    assert "Public demo: add up to 3 files" in page
+    assert "Public demo: you may add 3 files" in page
     (home,) = homes(settings)
     library = Longleaf(replace(settings, data_dir=home))
     assert [(entry.name, entry.is_read) for entry in library.entries()] == [("sample.txt", True)]

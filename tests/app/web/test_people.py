@@ -87,6 +87,8 @@ def test_a_stranger_reaches_nothing_but_the_entrance(visit: Callable[..., TestCl
         assert client.get(path).status_code in (401, 403), path
     for path in ("/uploads", "/gradio_api/queue/join", "/gradio_api/upload"):
         assert client.post(path).status_code in (401, 403), path
+    assert client.get("/favicon.ico").status_code == 200
+    assert client.get("/manifest.json").json() == {"name": "Longleaf"}
     led = client.get("/?answer=3")
     assert (led.status_code, led.headers["location"]) == (303, "/login?to=/%3Fanswer%3D3")
     page = client.get(led.headers["location"])
