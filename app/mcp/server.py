@@ -4,10 +4,12 @@ Owns the tools' words and the shapes of what they give back, plain JSON. Guarant
 opened; an error is one sentence that the assistant can act on; a call that is given up stops the work for it.
 """
 
+import asyncio
 import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from anyio import from_thread
@@ -19,6 +21,7 @@ from pydantic import Field
 from app.errors import BadRequest, sentence_of
 from app.mcp.sandbox import Sandbox
 from app.service import Entry, Longleaf
+from ingest import SourceProgress
 from llm.answer import Answered, AskOptions, Event, ReadingProgress
 
 log = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ class _Tools:
         self, source: Annotated[str, Field(description="Path of a file, folder or archive.")], context: Context
     ) -> dict[str, Any]:
         """Reads a source whole and keeps that, so that later questions about it are quick and see all of it."""
-        entry = self._entry(source)
+        entry = self._entry(source, context)
         for _ in _watched(lambda cancel: self._longleaf.read([entry.id], cancel), context):
             pass
         return self._longleaf.entry(entry.id).as_json()
@@ -82,7 +85,7 @@ class _Tools:
 
         `coverage` says what was read, and what was left out and why.
         """
-        ids = list(dict.fromkeys(self._entry(source).id for source in sources))
+        ids = list(dict.fromkeys(self._entry(source, context).id for source in sources))
         options = AskOptions(max_new_tokens=max_new_tokens, exact=exact)
         for event in _watched(lambda cancel: self._longleaf.ask(ids, question, options, cancel), context):
             if isinstance(event, Answered):
@@ -118,14 +121,29 @@ class _Tools:
         self._sandbox.check_id(document)
         return Image(data=self._longleaf.page_image(document, page - 1), format="png")
 
-    def _entry(self, source: str) -> Entry:
+    def _entry(self, source: str, context: Context) -> Entry:
         """Of an id that is known here, else of a path that is allowed."""
         entry = self._sandbox.known(source)
         if entry is None:
             path = self._sandbox.path(source)
-            entry = self._longleaf.add(path)
+            entry = self._add(path, context)
             self._sandbox.remember(path, entry)
         return entry
+
+    def _add(self, path: Path, context: Context) -> Entry:
+        cancel = threading.Event()
+
+        def show(step: SourceProgress) -> None:
+            try:
+                from_thread.check_cancelled()
+            except asyncio.CancelledError:  # the parsing ends by itself then, in order
+                cancel.set()
+                return
+            many = step.files_total > 1
+            done, total = (step.files_done, step.files_total) if many else (step.pages_done, step.pages_total)
+            from_thread.run(context.report_progress, done, total, f"open: {'files' if many else 'pages'}")
+
+        return self._longleaf.add(path, on_progress=show, cancel=cancel)
 
 
 def _fitting(lines: list[str]) -> tuple[str, int]:
