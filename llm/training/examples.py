@@ -48,7 +48,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`doubts`: of a document that looks as if it had been recognised on a scan."""
+    """A document and what is asked; nothing: plain text, learned for itself.
+
+    `doubts`: of a document that looks as if it had been recognised on a scan.
+    """
 
     document: str
     asked: tuple[Asked, ...]

@@ -38,6 +38,8 @@ _CLOSE_SHARE = 0.6  # of every kind but forms, which ask the same of every docum
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
 _SCANNED_SHARE = 0.2
+_PROSE_SHARE = 0.1
+_PROSE_KINDS = ("squadshifts-new_wiki", "squadshifts-reddit", "squadshifts-amazon_reviews", "fairytaleqa")
 _CLOSE_TOKENS, _LONG_CLOSE_TOKENS, _LONG_SHARE = (300, 1_100), (1_100, 2_000), 0.12
 
 
@@ -52,16 +54,19 @@ class Mixture:
         seed: int,
         max_tokens: int,
         confusions: Confusions | None = None,
+        prose: bool = False,
     ) -> None:
         """`max_tokens` bounds a document of whole contexts: a longer one is left out, others fill what is free.
 
-        With `confusions`, some documents look like recognised scans.
+        With `confusions`, some documents look like recognised scans; with `prose`, some are plain text and nothing
+        is asked of them, so that the model does not unlearn to write.
         """
         self._passages = {kind: found for kind, found in passages.items() if found and kind in KIND_SHARES}
         self._kinds = [*self._passages, "form"]
         self._shares = [KIND_SHARES[kind] for kind in self._kinds]
         self._count_tokens, self._max_tokens = count_tokens, max_tokens
         self._close = CloseReadings(self._passages, count_tokens)
+        self._prose = [passage for kind in _PROSE_KINDS for passage in self._passages.get(kind, [])] if prose else []
         self._confusions = confusions
         self._rng = random.Random(seed)
 
@@ -76,6 +81,8 @@ class Mixture:
 
     def draw(self, max_questions: int = 12) -> Example:
         """The next example."""
+        if self._prose and self._rng.random() < _PROSE_SHARE:
+            return Example(self._rng.choice(self._prose).context, ())
         while True:
             kind = self._rng.choices(self._kinds, self._shares)[0]
             first = self._draw(kind)

@@ -13,6 +13,8 @@ from llm.tokens import Placed, Tokens
 from llm.training.attention import Tile, tiles
 from llm.training.examples import Example
 
+_LEARNED_OF_PROSE = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
@@ -41,6 +43,8 @@ class Row:
 def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int) -> Sequence:
     """An example as a sequence of at most `max_tokens`; questions that do not fit are left out."""
     document, _ = prompt.encode_seen(example.document, example.doubts)
+    if not example.asked:
+        return _pack_prose(document[:max_tokens])
     ids = [*prompt.prefix, *document]
     mixtures = tuple((len(prompt.prefix) + at, mixture) for at, mixture in document.mixtures)
     start = len(ids)
@@ -57,6 +61,12 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
         position += range(start, start + size)
         learned += [False] * len(question) + [True] * len(answer)
     return Sequence(ids, segment, position, learned, mixtures)
+
+
+def _pack_prose(text: Tokens) -> Sequence:
+    """Plain text without a prompt; every sixth token is learned, so that it does not outweigh the answers."""
+    learned = [place > 0 and place % _LEARNED_OF_PROSE == 0 for place in range(len(text))]
+    return Sequence(list(text), [0] * len(text), list(range(len(text))), learned, text.mixtures)
 
 
 def join(sequences: list[Sequence]) -> Row:

@@ -80,7 +80,7 @@ class Trainer:
         self._masters, self._counters = Masters(self._model), Counters()
         confusions = _confusions(data, out, plan.printed_pages) if plan.printed_pages else None
         passages = with_table_questions(load_passages(data, "train"))
-        self._mixture = self._make_mixture(passages, plan.seed, confusions)
+        self._mixture = self._make_mixture(passages, plan.seed, confusions, prose=True)
         self._dev = self._make_dev(load_passages(data, "dev"))
         if plan.resume or plan.decay:
             self._counters, data_state = load_checkpoint(out, self._masters)
@@ -156,9 +156,13 @@ class Trainer:
         assert isinstance(end_id, int), "the packaged tokenizer has one end token"
         return end_id
 
-    def _make_mixture(self, passages: dict[str, Any], seed: int, confusions: Confusions | None = None) -> Mixture:
-        max_tokens = self._plan.max_document_tokens
-        return Mixture(passages, _counter(self._prompt), seed=seed, max_tokens=max_tokens, confusions=confusions)
+    def _make_mixture(
+        self, passages: dict[str, Any], seed: int, confusions: Confusions | None = None, *, prose: bool = False
+    ) -> Mixture:
+        return Mixture(
+            passages, _counter(self._prompt), seed=seed, max_tokens=self._plan.max_document_tokens,
+            confusions=confusions, prose=prose,
+        )  # fmt: skip
 
     def _make_dev(self, passages: dict[str, Any]) -> list[Example]:
         """The same examples in every run, whatever its seed."""

@@ -3,12 +3,14 @@ import random
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
-from llm.prompt import NOT_FOUND
+from llm.prompt import NOT_FOUND, Prompt
 from llm.training.code import code_passages
 from llm.training.examples import Example, load_passages
 from llm.training.forms import form_passage
 from llm.training.mixture import Mixture
+from llm.training.packing import join, pack_example
 from llm.training.sources import Passage, Question, part_of, read_set, read_sets, target
 
 
@@ -108,3 +110,16 @@ def test_code_answers_stand_in_the_source_or_are_its_file() -> None:
 def test_a_missing_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"wtq-training\.jsonl\.gz is missing: --data must name the folder"):
         read_set(tmp_path, "wtq-training")
+
+
+def test_some_examples_are_plain_text_of_which_every_sixth_token_is_learned(
+    passages: dict[str, list[Passage]], base_folder: Path
+) -> None:
+    drawn = Mixture(passages, lambda text: len(text.split()), seed=3, max_tokens=300, prose=True)
+    plain = [example for example in (drawn.draw() for _ in range(200)) if not example.asked]
+    assert 8 <= len(plain) <= 40
+    packed = pack_example(Prompt(AutoTokenizer.from_pretrained(base_folder)), 2, plain[0], 500)
+    assert len(packed.ids) == len(packed.learned) <= 500
+    assert sum(packed.learned) == (len(packed.ids) - 1) // 6
+    assert not packed.learned[0]
+    assert join([packed]).num_questions == 0
