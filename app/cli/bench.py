@@ -270,9 +270,7 @@ def pixels(settings: Settings, data: Path, work_dir: Path | None, pages: int, se
 @click.option("--receipts", type=click.IntRange(min=0), default=30, show_default=True, help="How many; 0: none.")
 @as_json
 @with_settings(*READING)
-def fields(
-    settings: Settings, data: Path, work_dir: Path | None, contracts: int, receipts: int, as_json: bool
-) -> None:
+def fields(settings: Settings, data: Path, work_dir: Path | None, contracts: int, receipts: int, as_json: bool) -> None:
     """Extract four fields of contracts and of receipts, beside plain retrieval and regular expressions."""
     from app.bench.fields.run import FieldsBench
     from app.bench.fields.truth import tasks
