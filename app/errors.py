@@ -4,7 +4,8 @@
     ├── BadSetting          an option or a LONGLEAF_ variable has a value that is not allowed, or is unknown
     ├── BadRequest          what was asked cannot be done: no such page, no such job, an empty list of documents
     ├── SourceNotFound      the path does not exist, and nothing in the library is called that
-    ├── NotInLibrary        no document has that id or name, or several have
+    ├── NotInLibrary        no document has that id or name
+    │   └── AmbiguousName   several have it
     ├── UnknownToken        a program gave no token, or one that is not known, was revoked or has expired
     ├── NotAllowed          the token, or the folder that was allowed, does not reach that far
     ├── TooBusy             as much is being done for the caller already as one may have done at once
@@ -36,7 +37,11 @@ class SourceNotFound(LongleafAppError):
 
 
 class NotInLibrary(LongleafAppError):
-    """No document of the library has that id or name, or several have."""
+    """No document of the library has that id or name."""
+
+
+class AmbiguousName(NotInLibrary):
+    """Several documents of the library have that name or beginning of an id."""
 
 
 class UnknownToken(LongleafAppError):

@@ -17,7 +17,6 @@ from llm.answer import (
     Answer,
     Answered,
     AskOptions,
-    Citation,
     Coverage,
     Event,
     EvidenceFound,
@@ -27,13 +26,12 @@ from llm.answer import (
     Timing,
 )  # fmt: skip
 from llm.backbone import Backbone
-from llm.citing import cite
+from llm.citing import cited
 from llm.close_reading import CloseReading, Excerpt, compose
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, probability_of_answer
-from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
 from llm.looking import Looked, look
@@ -49,7 +47,6 @@ STOPPED = "Stopped."
 _SHORT_TOKENS = 800  # up to this length the packaged model answers best over the whole document (docs/BENCHMARKS.md)
 _LOOKED_AT = 60  # passages that the question is put to in any case, where there is KV
 _CLOSE_TOKENS = 700  # of passages, at least, in a close reading
-_MAX_CITATIONS = 3
 
 
 @dataclass(slots=True)
@@ -144,7 +141,7 @@ class Asking:
             return
         searcher = self._desk.searcher(self._documents)
         ranked = self._look(searcher.rank(self._question, _LOOKED_AT))[: self._options.top_k]
-        yield EvidenceFound(_citations(ranked, None))
+        yield EvidenceFound(cited(ranked, None))
         close = compose(self._excerpts(ranked), self._backbone.prompt, self._close_tokens())
         best = _Draft(Generated(), 0.0, False)
         for number, way in enumerate(self._ways() if ranked else ()):
@@ -271,7 +268,7 @@ class Asking:
     def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading) -> Answer:
         written = draft.written
         found = draft.is_supported or written.stopped
-        citations = _citations(ranked, written.text) if found else ()
+        citations = cited(ranked, written.text) if found else ()
         text = written.text.strip()
         if found and not written.stopped and draft.refuses:
             # The evidence is strong though the model saw no answer in it; a quote has no form.
@@ -326,10 +323,3 @@ class Asking:
             )
             for item in ranked
         ]
-
-
-def _citations(ranked: Sequence[Ranked], answer: str | None) -> tuple[Citation, ...]:
-    """The best quotes as checked citations; one that does not stand in its document is not shown."""
-    best = quotes(ranked, answer, limit=_MAX_CITATIONS)
-    cited = (cite(quote.document, quote.page_index, quote.start, quote.end) for quote in best)
-    return tuple(citation for citation in cited if citation.verified)

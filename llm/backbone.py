@@ -8,7 +8,6 @@ asked for it by name.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -29,6 +28,7 @@ from llm.loading.checkpoint import Loaded, load_checkpoint
 from llm.loading.experts import keep_experts_in_host_memory
 from llm.packaged import PACKAGED_NAME, load_tokenizer, prepare, sha256_of, weights_sha256
 from llm.packed import PackedLlama
+from llm.patches import vocabulary_digest
 from llm.prompt import Prompt
 from llm.runtime.runner import Runner
 from llm.runtime.through_transformers import TransformersRunner
@@ -65,7 +65,7 @@ class Backbone:
 
     def snapshot_identity(self) -> str:
         """Names weights, tokenizer, prompt and dtype; a reading made under another identity is refused."""
-        vocabulary = _vocabulary_sha256(self.tokenizer)
+        vocabulary = vocabulary_digest(self.tokenizer)
         prompt = ",".join(map(str, self.prompt.prefix))
         parts = (self.name.name, self.name.revision, vocabulary, prompt, str(self.dtype))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -162,11 +162,6 @@ def _dtype_of(dtype: str | None, device: torch.device) -> torch.dtype:
         return chosen
     fast_bfloat16 = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast_bfloat16 else torch.float32
-
-
-@lru_cache(maxsize=1)  # every store asks, and 49,000 entries take 0.15 s
-def _vocabulary_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
-    return hashlib.sha256(repr(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
 
 
 def _context_tokens(config: transformers.PretrainedConfig) -> int:

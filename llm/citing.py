@@ -4,10 +4,15 @@ A citation that does not stand word for word in its document is never shown (DES
 again and trusts nothing that a model wrote.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ingest.document import Document
 from llm.answer import Citation
+from llm.evidence.quoting import quotes
+from llm.evidence.ranking import Ranked
+
+MAX_CITATIONS = 3  # of an answer
 
 
 def cite(leaf: Document, page_index: int, start: int, end: int) -> Citation:
@@ -31,6 +36,16 @@ def cite(leaf: Document, page_index: int, start: int, end: int) -> Citation:
         line_boxes=place.line_boxes,
     )
     return checked(citation, leaf)
+
+
+def cited(ranked: Sequence[Ranked], answer: str | None, *, limit: int = MAX_CITATIONS) -> tuple[Citation, ...]:
+    """The best quotes as checked citations, for an answer or, where None, for the question that ranked them.
+
+    One that does not stand in its document is not shown.
+    """
+    best = quotes(ranked, answer, limit=limit)
+    found = (cite(quote.document, quote.page_index, quote.start, quote.end) for quote in best)
+    return tuple(citation for citation in found if citation.verified)
 
 
 def checked(citation: Citation, leaf: Document) -> Citation:

@@ -15,12 +15,11 @@ from ingest.document import Document
 from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.asking import Asking
 from llm.backbone import Backbone, device_of, load_backbone
-from llm.citing import cite
+from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
-from llm.evidence.quoting import quotes
 from llm.kv.codec import KVDtype
 
 _YIELD_S = 0.005
@@ -155,11 +154,7 @@ class Engine:
         if not indexed:
             return ()
         with self._asking():
-            ranked = self._desk.searcher(indexed).rank(query, limit)
-            cited = [
-                cite(one.document, one.page_index, one.start, one.end) for one in quotes(ranked, None, limit=limit)
-            ]
-        return tuple(citation for citation in cited if citation.verified)
+            return cited(self._desk.searcher(indexed).rank(query, limit), None, limit=limit)
 
     def ask(
         self,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from app.errors import BadRequest, NotInLibrary, SourceNotFound
+from app.errors import AmbiguousName, BadRequest, NotInLibrary, SourceNotFound
 from app.service import Entry
 from ingest import sandbox
 from ingest.document import Problem
@@ -137,9 +137,9 @@ class _Finding:
     def of_library(self, key: str) -> Source:
         try:
             entry = self.find_entry(key)
-        except NotInLibrary as error:
-            if "stands for" in str(error):
-                raise
+        except AmbiguousName:
+            raise
+        except NotInLibrary:
             raise SourceNotFound(
                 f"{key!r} does not exist, and nothing in the library has that id or name; give files, folders, globs, "
                 "- for a list of paths on standard input, or @FILE for one in a file"

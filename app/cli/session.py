@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.cli.progress import Progress
-from app.errors import BadRequest, NotInLibrary, SourceNotFound
+from app.errors import AmbiguousName, BadRequest, NotInLibrary, SourceNotFound
 from app.service import Entry, Longleaf
 from app.settings import Settings
 from ingest.document import Problem
@@ -42,9 +42,9 @@ def _entry(longleaf: Longleaf, progress: Progress, source: str, options: ReadOpt
         return longleaf.add(path, options=options, on_progress=progress.source)
     try:
         entry = longleaf.entry(source)
-    except NotInLibrary as error:
-        if "stands for" in str(error):
-            raise
+    except AmbiguousName:
+        raise
+    except NotInLibrary:
         raise SourceNotFound(
             f"{source!r} does not exist, and nothing in the library has that id or name; give a file, a folder, "
             "or one of `python app.py library list`"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ingest
-from app.errors import BadRequest, NotInLibrary, OriginalMissing, SourceNotFound
+from app.errors import AmbiguousName, BadRequest, NotInLibrary, OriginalMissing, SourceNotFound
 from app.service.catalogue import Catalogue, Removed, renamed
 from app.service.originals import Originals, private_dir
 from app.service.page_images import PageImages
@@ -111,7 +111,7 @@ class Library:
             raise NotInLibrary(f"the library has no document {key!r}; `library list` shows the {len(entries)} it has")
         if len(found) > 1:
             ids = ", ".join(entry.id[:12] for entry in found)
-            raise NotInLibrary(f"{key!r} stands for {len(found)} documents of the library; name one by its id: {ids}")
+            raise AmbiguousName(f"{key!r} stands for {len(found)} documents of the library; name one by its id: {ids}")
         return found[0]
 
     def document(self, document_id: str) -> Document:

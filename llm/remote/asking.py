@@ -15,7 +15,6 @@ from llm.answer import (
     Answer,
     Answered,
     AskOptions,
-    Citation,
     Coverage,
     Event,
     EvidenceFound,
@@ -25,20 +24,17 @@ from llm.answer import (
     Timing,
 )
 from llm.asking import NOTHING_FOUND, STOPPED
-from llm.citing import cite
+from llm.citing import cited
 from llm.close_reading import Excerpt, choose, joined
 from llm.coverage import coverage_of
 from llm.errors import ContextOverflow
 from llm.evidence.calibration import is_found, probability_of_answer
-from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Ranked
 from llm.prompt import NOT_FOUND
 from llm.remote.client import RemoteClient, Written
 from llm.remote.desk import RemoteDesk, leaves_of
 from llm.remote.prompt import messages_of, text_of
 from llm.thinking import Thought
-
-_MAX_CITATIONS = 3
 
 
 class RemoteAsking:
@@ -70,7 +66,7 @@ class RemoteAsking:
             yield Answered(self._answer(Written(stopped=True), (), self._coverage(())))
             return
         ranked = self._desk.searcher(self._documents).rank(self._question, self._options.top_k)
-        yield EvidenceFound(_citations(ranked, None))
+        yield EvidenceFound(cited(ranked, None))
         shown = None if is_whole else choose(self._excerpts(ranked), self._client.count_tokens, room)
         text = text_of(self._documents) if shown is None else joined(shown)
         written = Written()
@@ -126,7 +122,7 @@ class RemoteAsking:
             question=self._question,
             answer=(text or STOPPED) if found else NOTHING_FOUND,
             found=found and bool(text),
-            citations=_citations(ranked, text) if found and text else (),
+            citations=cited(ranked, text) if found and text else (),
             coverage=coverage,
             timing=self._timing(written),
             model=self._model,
@@ -170,13 +166,6 @@ class RemoteAsking:
             Excerpt(one.document, order[one.document.id], one.passage.page_index, one.passage.start, one.passage.end)
             for one in ranked
         ]
-
-
-def _citations(ranked: Sequence[Ranked], answer: str | None) -> tuple[Citation, ...]:
-    """The best quotes as checked citations; one that does not stand in its document is not shown."""
-    best = quotes(ranked, answer, limit=_MAX_CITATIONS)
-    cited = (cite(quote.document, quote.page_index, quote.start, quote.end) for quote in best)
-    return tuple(citation for citation in cited if citation.verified)
 
 
 def _value_of(text: str) -> str:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from ingest.document import Document
 from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
-from llm.citing import cite
+from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
-from llm.evidence.quoting import quotes
 from llm.remote.address import parse
 from llm.remote.asking import RemoteAsking
 from llm.remote.client import RemoteClient
@@ -89,9 +88,7 @@ class RemoteEngine:
         if not indexed:
             return ()
         with self._busy:
-            ranked = self._desk.searcher(indexed).rank(query, limit)
-        cited = (cite(one.document, one.page_index, one.start, one.end) for one in quotes(ranked, None, limit=limit))
-        return tuple(citation for citation in cited if citation.verified)
+            return cited(self._desk.searcher(indexed).rank(query, limit), None, limit=limit)
 
     def ask(
         self,

@@ -29,5 +29,5 @@ def test_the_docstring_draws_the_whole_tree() -> None:
     kinds = [
         kind for kind in vars(app.errors).values() if isinstance(kind, type) and issubclass(kind, LongleafAppError)
     ]
-    assert len(kinds) == 10
+    assert len(kinds) == 11
     assert all(kind.__name__ in (app.errors.__doc__ or "") for kind in kinds)
