@@ -9,7 +9,7 @@ _NUMBERING = re.compile(
     r"^\s*(?:(?:chapter|section|article|part|appendix)\s+)?[\dA-Z]{0,4}(?:[.\d)]+)\s+", re.IGNORECASE
 )
 _DULL = re.compile(
-    r"contents|index|preface|abstract|references|bibliography|cover|title|notes?$|signature", re.IGNORECASE
+    r"contents|index|preface|abstract|references|bibliography|cover|title|notes?$|signature|^form\b|^\W", re.IGNORECASE
 )
 _MAIN_DEFINITIONS = ("class", "function", "struct", "interface", "method")
 
@@ -19,7 +19,7 @@ def suggested_questions(document: Document) -> list[str]:
     leaves = list(document.leaves())
     titles = [_NUMBERING.sub("", heading.title).strip(" .:") for leaf in leaves for heading in leaf.headings]
     topics = [title for title in titles if 4 <= len(title) <= 60 and not _DULL.search(title)]
-    asked = [f"What does it say about {_lower(topic)}?" for topic in _spread(list(dict.fromkeys(topics)))]
+    asked = [f"What does it say about “{topic}”?" for topic in _spread(list(dict.fromkeys(topics)))]
     names = [
         (leaf.name, definition.name)
         for leaf in leaves
@@ -34,12 +34,3 @@ def _spread(items: list[str]) -> list[str]:
     """MAX_QUESTIONS of them, from the whole length of the document."""
     step = max(1, len(items) // MAX_QUESTIONS)
     return items[::step][:MAX_QUESTIONS]
-
-
-def _lower(topic: str) -> str:
-    """As inside a sentence; a word in capitals or with inner ones stays, since it may be a name."""
-    first, _, rest = topic.partition(" ")
-    shout = topic.isupper() and len(topic) > 5
-    if shout:
-        return topic.lower()
-    return f"{first.lower() if first[1:].islower() else first}{' ' + rest if rest else ''}"

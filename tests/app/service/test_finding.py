@@ -38,11 +38,12 @@ def headed(*titles: str) -> Document:
 
 
 def test_headings_and_names_become_questions() -> None:
-    shown = suggested_questions(headed("Contents", "4.2 Termination for Cause", "GOVERNING LAW", "APT tools", "A"))
+    titles = ("Contents", "FORM 10-Q", "(In millions)", "4.2 Termination for Cause", "GOVERNING LAW", "APT tools", "A")
+    shown = suggested_questions(headed(*titles))
     assert shown == [
-        "What does it say about termination for Cause?",
-        "What does it say about governing law?",
-        "What does it say about APT tools?",
+        "What does it say about “Termination for Cause”?",
+        "What does it say about “GOVERNING LAW”?",
+        "What does it say about “APT tools”?",
     ]
     names = tuple(Definition(name, "function", 1) for name in ("_hidden", "open_port", "go"))
     code = Document("i", "a.py", Kind.CODE, (Page(1, "x"),), definitions=names)
@@ -53,4 +54,4 @@ def test_headings_and_names_become_questions() -> None:
 def test_many_headings_give_a_few_questions_from_the_whole_length() -> None:
     shown = suggested_questions(headed(*(f"Topic number {number}" for number in range(100))))
     assert len(shown) == MAX_QUESTIONS
-    assert "topic number 75" in shown[-1]
+    assert "Topic number 75" in shown[-1]
