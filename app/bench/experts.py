@@ -26,13 +26,13 @@ from llm.packaged import PACKAGED_NAME
 from llm.stream import TokenStream
 from llm.tokens import Tokens, embedded
 from llm.training.sources import read_sets
-from vision.wear import worn
+from vision.degradation import degraded
 
 OnText = Callable[[str], None]
 KINDS = ("prose", "tables", "policies", "dialogue", "code", "patch tokens")
 _WINDOW = 1024  # tokens that see each other
 _DECODED, _ROUNDS = 32, 7
-_PAGES, _WEAR = 6, 2  # receipts for the patch tokens, and how much they are worn
+_PAGES, _DEGRADATION = 6, 2  # receipts for the patch tokens, and how much they are degraded
 _ROOT = Path(__file__).resolve().parents[2]
 _NOTE = (
     "LeafMoE beside its bare base, same runner. Perplexity: of essays no training saw, in windows of 1,024 tokens. "
@@ -203,9 +203,9 @@ def _counted(tokens: Sequence[int], only_mixtures: bool) -> torch.Tensor:
 
 
 def _scanned(data: Path) -> Iterator[Document]:
-    """Receipts, worn enough that recognition has doubts."""
+    """Receipts, degraded enough that recognition has doubts."""
     for scan in scans(data, _PAGES, 0):
         if scan.kind == SETS[0]:
-            image = worn(scan.image(), _WEAR, 0)
+            image = degraded(scan.image(), _DEGRADATION, 0)
             page = page_from_recognised(recognise(image, find_rotation=False), page_no=1, size_px=image.size)
             yield Document(scan.name, scan.name, Kind.IMAGE, (page,))

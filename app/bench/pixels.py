@@ -1,7 +1,7 @@
 """Answers from page images: from patch tokens, from recognised text, and from the true text of the same pages.
 
-The model alone, on one page at a time; the pages are worn in three strengths (`vision.wear`). What differs between
-patch tokens and recognised text is only what recognition was not sure of.
+The model alone, on one page at a time; the pages are degraded in three strengths (`vision.degradation`). What differs
+between patch tokens and recognised text is only what recognition was not sure of.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from ingest.ocr import page_from_recognised, recognise
 from llm.stream import TokenStream
 from llm.tokens import Tokens
 from llm.training.scores import f1, is_refusal
-from vision.wear import LEVELS, worn
+from vision.degradation import LEVELS, degraded
 
 WAYS = ("patches", "reading", "text", "true")
 MAX_NEW_TOKENS = 48
 _NOTE = (
     "F1 of the answers. patches: patch tokens; reading: their likeliest tokens alone; text: what recognition says; "
-    "true: the true text of the page. "
-    "ratio: patches over text. doubtful: share of the page's tokens that are mixtures. wear 0 is the page as it is."
+    "true: the true text of the page. ratio: patches over text. doubtful: share of the page's tokens that are mixtures. "
+    "degradation 0: the page as it is."
 )
 
 _Row = dict[str, Any]
@@ -46,7 +46,7 @@ class PixelsBench:
         self._answers = Journal(work_dir, "pixels", depends_on)
 
     def run(self, on_text: OnText) -> Report:
-        """Every page at every level of wear."""
+        """Every page at every level of degradation."""
         rows: list[_Row] = []
         for scan in self._scans:
             on_text(f"{scan.kind}: {scan.name}")
@@ -87,7 +87,7 @@ class PixelsBench:
         key = f"{scan.kind} {scan.name} {level}"
         known = self._recognised.get(key)
         if known is None:
-            image = worn(scan.image(), level, self._seed)
+            image = degraded(scan.image(), level, self._seed)
             page = page_from_recognised(recognise(image, find_rotation=False), page_no=1, size_px=image.size)
             made = Document(f"{key} {self._seed}", scan.name, Kind.IMAGE, (page,))
             known = self._recognised.put(key, serial.to_json(made).decode())
@@ -109,7 +109,7 @@ def line(kind: str, level: int, rows: Sequence[_Row]) -> _Row:
     means = {way: statistics.fmean(row[way] for row in rows) if rows else 0.0 for way in WAYS}
     return {
         "pages": kind,
-        "wear": level,
+        "degradation": level,
         "questions": len(rows),
         **{way: round(mean, 3) for way, mean in means.items()},
         "ratio": round(means["patches"] / means["text"], 3) if means["text"] else None,

@@ -251,7 +251,7 @@ def quality(settings: Settings, data: Path, questions: int, as_json: bool) -> No
 @as_json
 @with_settings(*MODEL)
 def pixels(settings: Settings, data: Path, work_dir: Path | None, pages: int, seed: int, as_json: bool) -> None:
-    """Ask about page images, fresh and worn: patch tokens beside recognised and true text."""
+    """Ask about page images, fresh and degraded: patch tokens beside recognised and true text."""
     from app.bench.corpus import check_data
     from app.bench.pixels import PixelsBench
     from app.bench.subject import Subject

@@ -1,4 +1,4 @@
-"""Doubts for training: how recognition saw each character of printed and worn lines, and texts seen like that.
+"""Doubts for training: how recognition saw each character of printed and degraded lines, and texts seen like that.
 
 Measured once on lines whose text is known (`llm.training.patches`) and kept as a file, so that training needs no
 recognition. A text that is blurred keeps its length: characters are misread or doubted, none is lost.
@@ -29,7 +29,7 @@ class _Character:
 
 @dataclass(frozen=True, slots=True)
 class Confusions:
-    """What became of each character, by level of wear."""
+    """What became of each character, by level of degradation."""
 
     by_level: Mapping[int, Mapping[str, _Character]]
 
@@ -74,7 +74,7 @@ class Confusions:
         path.write_text(json.dumps({"format": _FORMAT, "levels": levels}), encoding="utf-8")
 
     def blurred(self, text: str, rng: random.Random) -> tuple[str, tuple[Doubt, ...]]:
-        """The text as recognition might see it at a random level of wear, and what it would doubt."""
+        """The text as recognition might see it at a random level of degradation, and what it would doubt."""
         characters = self.by_level[rng.choice(sorted(self.by_level))]
         read, doubts = list(text), []
         for at, character in enumerate(text):

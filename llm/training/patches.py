@@ -1,7 +1,7 @@
 """`python -m llm.training.patches`: fits the projector that turns page images into patch tokens of the packaged model.
 
 How probable each token is comes from the training texts (counts); how far to trust recognition and how far the
-words, from lines of the same texts that are set, printed to pixels, worn and recognised again, so that their true
+words, from lines of the same texts that are set, printed to pixels, degraded and recognised again, so that their true
 text is known. Development texts are rendered, so neither fit sees the test texts.
 """
 
@@ -26,7 +26,7 @@ from llm.patches import FOLDER, save_projector, token_texts
 from llm.training.forms import form_passage
 from llm.training.sources import Part, read_sets
 from vision import Projector, Vocabulary
-from vision.wear import LEVELS, worn
+from vision.degradation import LEVELS, degraded
 
 _FONTS = ("helv", "hebo", "tiro", "tibo", "cour")  # built into PyMuPDF
 _LINES = 36  # of a page
@@ -39,7 +39,7 @@ _SHARPNESS, _PRIOR = (0.5, 0.7, 1.0), (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
 class Printed:
     """A line as it was set, and as it was recognised from its pixels."""
 
-    level: int  # of wear
+    level: int  # of degradation
     true: str
     text: str
     doubts: tuple[Doubt, ...]
@@ -87,12 +87,12 @@ def token_log_probability(tokenizer: PreTrainedTokenizerBase, lines: Sequence[st
 
 
 def printed_lines(lines: Sequence[str], level: int, num_pages: int, seed: int) -> Iterator[Printed]:
-    """Lines set on pages, worn and recognised; those that recognition found as one line of about that length."""
+    """Lines set on pages, degraded and recognised; those that recognition found as one line of about that length."""
     rng = random.Random(f"{seed} {level}")
     for number in range(num_pages):
         set_lines = [_piece(rng.choice(lines), rng) for _ in range(_LINES)]
         image = page_image(set_lines, rng.choice(_FONTS), rng.uniform(8, 13))
-        page = worn(image, level, seed + number)
+        page = degraded(image, level, seed + number)
         step = page.height / (_LINES + 1)
         found: dict[int, list[tuple[str, tuple[Doubt, ...]]]] = {}
         for line in recognise(page, find_rotation=False).lines:
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder with the question sets (*.jsonl.gz)")
     parser.add_argument("--base", type=Path, required=True, help="folder with the backbone's tokenizer")
     parser.add_argument("--out", type=Path, default=FOLDER / "patches-smollm2.safetensors")
-    parser.add_argument("--pages", type=int, default=12, help="pages to print for each level of wear")
+    parser.add_argument("--pages", type=int, default=12, help="pages to print for each level of degradation")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 

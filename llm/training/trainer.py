@@ -28,7 +28,7 @@ from llm.training.patches import printed_lines, text_lines
 from llm.training.scores import Said, score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
 from llm.training.tables import with_table_questions
-from vision.wear import LEVELS
+from vision.degradation import LEVELS
 
 ADAPTER, DECAYED, LOG = "leafmoe.safetensors", "leafmoe-decayed.safetensors", "log.jsonl"
 CONFUSIONS = "confusions.json"
@@ -55,7 +55,7 @@ class Plan:
     save_every_s: float = 180
     score_every_s: float = 1200
     dev_examples: int = 10
-    printed_pages: int = 12  # of each level of wear, to learn how recognition errs; 0: no document looks like a scan
+    printed_pages: int = 12  # of each level of degradation, to learn how recognition errs; 0: no scans
 
 
 class Trainer:

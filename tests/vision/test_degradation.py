@@ -1,9 +1,9 @@
-"""Wear: repeatable, stronger with every level, and nothing at level 0."""
+"""Degradation: repeatable, stronger with every level, and nothing at level 0."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vision.wear import LEVELS, worn
+from vision.degradation import LEVELS, degraded
 
 
 def page() -> Image.Image:
@@ -14,11 +14,11 @@ def page() -> Image.Image:
 
 def test_level_0_changes_nothing() -> None:
     image = page()
-    assert worn(image, 0, 1) is image
+    assert degraded(image, 0, 1) is image
 
 
 def test_a_seed_wears_alike() -> None:
-    first, again, other = worn(page(), 2, 1), worn(page(), 2, 1), worn(page(), 2, 2)
+    first, again, other = degraded(page(), 2, 1), degraded(page(), 2, 1), degraded(page(), 2, 2)
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
 
@@ -27,7 +27,7 @@ def test_each_level_keeps_less() -> None:
     original = np.asarray(page().convert("L"), np.float32)
     lost = []
     for level in LEVELS:
-        seen = worn(page(), level, 3).convert("L").resize((300, 120))
+        seen = degraded(page(), level, 3).convert("L").resize((300, 120))
         lost.append(float(np.abs(np.asarray(seen, np.float32) - original).mean()))
     assert lost == sorted(lost)
     assert lost[0] == 0

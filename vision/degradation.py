@@ -1,6 +1,6 @@
-"""Wear: what copying, scanning and photographing do to a page image, made up in three strengths.
+"""Degradation: what copying, scanning and photographing do to a page image, made up in three strengths.
 
-For training and for measuring, never for a person's documents. The same seed wears a page in the same way.
+For training and for measuring, never for a person's documents. The same seed degrades a page in the same way.
 """
 
 import io
@@ -16,7 +16,7 @@ _NOISE = (0.0, 8.0, 14.0, 18.0)  # standard deviation, of 255
 _JPEG_QUALITY = (0, 60, 45, 35)
 
 
-def worn(image: Image.Image, level: int, seed: int) -> Image.Image:
+def degraded(image: Image.Image, level: int, seed: int) -> Image.Image:
     """The image with less resolution, blurred, noisy and compressed; in grey from level 1 on."""
     if level == 0:
         return image
