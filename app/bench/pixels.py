@@ -27,8 +27,8 @@ WAYS = ("patches", "reading", "text", "true")
 MAX_NEW_TOKENS = 48
 _NOTE = (
     "F1 of the answers. patches: patch tokens; reading: their likeliest tokens alone; text: what recognition says; "
-    "true: the true text of the page. ratio: patches over text. doubtful: share of the page's tokens that are mixtures. "
-    "degradation 0: the page as it is."
+    "true: the true text of the page. ratio: patches over text. doubtful: share of the page's tokens that are "
+    "mixtures. degradation 0: the page as it is."
 )
 
 _Row = dict[str, Any]
