@@ -9,6 +9,8 @@ Nothing here asks whether an input is text or an image patch: `inputs_embeds` ca
 Dimension key: B batch, S length, D model width, E experts, F expert width, R rank.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -57,6 +59,7 @@ class RoutedExperts(nn.Module):
     def __init__(self, config: LeafMoEConfig) -> None:
         super().__init__()
         self.num_experts, self.width = config.num_experts, config.expert_width
+        self.is_off = False
         total = self.num_experts * self.width
         self.router = Router(config)
         self.gate_up_proj = NewLinear(
@@ -83,8 +86,8 @@ class LeafMoEMLP(LlamaMLP):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, S, D) -> (B, S, D)"""
-        out: torch.Tensor = super().forward(x) + self.experts(x)  # type: ignore[no-untyped-call]
-        return out
+        out: torch.Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return out if self.experts.is_off else out + self.experts(x)
 
 
 class LowRankLinear(nn.Linear):
@@ -92,12 +95,14 @@ class LowRankLinear(nn.Linear):
 
     def __init__(self, in_features: int, out_features: int, bias: bool, rank: int) -> None:
         super().__init__(in_features, out_features, bias=bias)
+        self.is_off = False
         self.low_rank_in = nn.Parameter(torch.empty(rank, in_features))
         self.low_rank_out = nn.Parameter(torch.zeros(out_features, rank))
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """(…, in_features) -> (…, out_features)"""
-        return super().forward(input) + F.linear(F.linear(input, self.low_rank_in), self.low_rank_out)
+        plain = super().forward(input)
+        return plain if self.is_off else plain + F.linear(F.linear(input, self.low_rank_in), self.low_rank_out)
 
     def merged(self) -> nn.Linear:
         """The same layer as one plain matrix, rounded to the weight's own dtype."""
@@ -164,6 +169,18 @@ class LeafMoEForCausalLM(LlamaForCausalLM):
     def experts(self) -> list[RoutedExperts]:
         """The routed experts of every layer, first layer first."""
         return [layer.mlp.experts for layer in self.model.layers]
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """Inside, the model is its base: what training added is switched off, in this process, for every thread."""
+        added = [module for module in self.modules() if isinstance(module, RoutedExperts | LowRankLinear)]
+        for module in added:
+            module.is_off = True
+        try:
+            yield
+        finally:
+            for module in added:
+                module.is_off = False
 
     def trained_state(self) -> dict[str, Any]:
         """The tensors that training made, by name: everything that the base checkpoint does not hold."""

@@ -82,7 +82,7 @@ class Mixture:
     def draw(self, max_questions: int = 12) -> Example:
         """The next example."""
         if self._prose and self._rng.random() < _PROSE_SHARE:
-            return Example(self._rng.choice(self._prose).context, ())
+            return self._draw_prose()
         while True:
             kind = self._rng.choices(self._kinds, self._shares)[0]
             first = self._draw(kind)
@@ -94,6 +94,15 @@ class Mixture:
                 example = None
             if example is not None:
                 return self._scanned(example)
+
+    def _draw_prose(self) -> Example:
+        """Contexts one behind the other, as many as an ordinary document may have tokens."""
+        text, free = "", self._rng.randint(self._max_tokens // 4, self._max_tokens)
+        while free > 0:
+            context = self._rng.choice(self._prose).context
+            text += context + "\n\n"
+            free -= self._count_tokens(context)
+        return Example(text.strip(), ())
 
     def _scanned(self, example: Example) -> Example:
         if self._confusions is None or self._rng.random() >= _SCANNED_SHARE:

@@ -1,7 +1,7 @@
 """Examples as one row of tokens: each sequence is a document followed by its questions and answers.
 
 Every question sees the document and itself, and its positions go on from the document's end, so each reads exactly as
-if it were asked alone. Only answer tokens are learned.
+if it were asked alone. Only answer tokens are learned; plain text has none, and lies in rows of its own.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,6 @@ from llm.prompt import Prompt
 from llm.tokens import Placed, Tokens
 from llm.training.attention import Tile, tiles
 from llm.training.examples import Example
-
-_LEARNED_OF_PROSE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,9 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
     """An example as a sequence of at most `max_tokens`; questions that do not fit are left out."""
     document, _ = prompt.encode_seen(example.document, example.doubts)
     if not example.asked:
-        return _pack_prose(document[:max_tokens])
+        prose = document[:max_tokens]  # without a prompt
+        size = len(prose)
+        return Sequence(list(prose), [0] * size, list(range(size)), [False] * size, prose.mixtures)
     ids = [*prompt.prefix, *document]
     mixtures = tuple((len(prompt.prefix) + at, mixture) for at, mixture in document.mixtures)
     start = len(ids)
@@ -61,12 +61,6 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
         position += range(start, start + size)
         learned += [False] * len(question) + [True] * len(answer)
     return Sequence(ids, segment, position, learned, mixtures)
-
-
-def _pack_prose(text: Tokens) -> Sequence:
-    """Plain text without a prompt; every sixth token is learned, so that it does not outweigh the answers."""
-    learned = [place > 0 and place % _LEARNED_OF_PROSE == 0 for place in range(len(text))]
-    return Sequence(list(text), [0] * len(text), list(range(len(text))), learned, text.mixtures)
 
 
 def join(sequences: list[Sequence]) -> Row:

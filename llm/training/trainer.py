@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from llm.leafmoe import PATCH, TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adapter, upcycle
@@ -110,46 +111,61 @@ class Trainer:
 
     def _step(self, rate: float) -> None:
         started = time.monotonic()
-        rows = self._next_rows()
-        num_targets = sum(row.targets.numel() for row in rows)
+        asked, prose = self._next_rows()
         self._model.train()
         self._model.set_attn_implementation(attention.NAME)
-        loss = 0.0
-        for row in rows:
-            with self._load.counting(_modality(row)):
-                part = row_loss(self._model, row) * (row.targets.numel() / num_targets)
-            torch.autograd.backward(part)
-            loss += float(part.detach())
+        loss = self._learn(asked, row_loss, [row.targets.numel() for row in asked])
+        drift = self._learn(prose, row_drift, [row.ids.numel() for row in prose])
         norm = self._masters.step(rate)
         load = self._load.tokens.sum(1)  # (L, E)
         share = load / load.sum(-1, keepdim=True)
         balance(self._model, self._load, self._plan.balance_rate)
         seconds = time.monotonic() - started
-        num_tokens = sum(row.ids.numel() for row in rows)
+        num_tokens = sum(row.ids.numel() for row in (*asked, *prose))
         self._counters.step += 1
         self._counters.tokens += num_tokens
-        self._counters.questions += sum(row.num_questions for row in rows)
+        self._counters.questions += sum(row.num_questions for row in asked)
         self._counters.trained_s += seconds
         self._log(
             loss=round(loss, 4),
+            drift=round(drift, 4),
             rate=rate,
             norm=round(norm, 3),
             tokens_per_s=round(num_tokens / seconds, 1),
             busiest_expert=round(float(share.max(-1).values.mean()), 3),
         )
 
-    def _next_rows(self) -> list[Row]:
-        """The sequences of one step. No row is longer than the longest sequence may be: that bounds the memory."""
+    def _learn(
+        self, rows: list[Row], loss_of: Callable[[LeafMoEForCausalLM, Row], torch.Tensor], weights: list[int]
+    ) -> float:
+        """Adds the gradients of the weighted mean loss of some rows, and gives it; 0 where there are none."""
+        total = 0.0
+        for row, weight in zip(rows, weights, strict=True):
+            with self._load.counting(_modality(row)):
+                part = loss_of(self._model, row) * (weight / sum(weights))
+            torch.autograd.backward(part)
+            total += float(part.detach())
+        return total
+
+    def _next_rows(self) -> tuple[list[Row], list[Row]]:
+        """The sequences of one step: with questions, and plain text. At least one question is asked.
+
+        No row is longer than the longest sequence may be: that bounds the memory.
+        """
         longest, free = self._plan.max_sequence_tokens, self._plan.tokens_per_step
-        rows: list[list[Sequence]] = [[]]
-        while free > 0:
-            sequence = pack_example(self._prompt, self._end_id(), self._mixture.draw(), longest)
-            if any(sequence.learned):
-                if sum(len(other.ids) for other in rows[-1]) + len(sequence.ids) > longest:
-                    rows.append([])
-                rows[-1].append(sequence)
-                free -= len(sequence.ids)
-        return [join(row) for row in rows if row]
+        asked: list[list[Sequence]] = []
+        prose: list[list[Sequence]] = []
+        while free > 0 or not asked:
+            example = self._mixture.draw()
+            sequence = pack_example(self._prompt, self._end_id(), example, longest)
+            if example.asked and not any(sequence.learned):
+                continue  # no question fits
+            rows = asked if example.asked else prose
+            if not rows or sum(len(other.ids) for other in rows[-1]) + len(sequence.ids) > longest:
+                rows.append([])
+            rows[-1].append(sequence)
+            free -= len(sequence.ids)
+        return [join(row) for row in asked], [join(row) for row in prose]
 
     def _end_id(self) -> int:
         end_id = self._tokenizer.eos_token_id
@@ -211,12 +227,30 @@ def _counter(prompt: Prompt) -> Callable[[str], int]:
 
 def row_loss(model: LeafMoEForCausalLM, row: Row) -> torch.Tensor:
     """Mean cross-entropy of the answer tokens of a row. The model must use the packed attention."""
+    return F.cross_entropy(_logits(model, row, row.predicting), row.targets)
+
+
+def row_drift(model: LeafMoEForCausalLM, row: Row) -> torch.Tensor:
+    """How far the model has gone from its base on plain text: mean Kullback-Leibler divergence of a row's tokens.
+
+    It keeps the base's language for the price of one more forward pass, and learns from every token what the text
+    alone could teach only from many (knowledge distillation, arXiv:1503.02531).
+    """
+    every = torch.arange(row.ids.numel())
+    with torch.no_grad(), model.as_base():
+        base = _logits(model, row, every).log_softmax(-1)
+    ours = _logits(model, row, every).log_softmax(-1)
+    return F.kl_div(ours, base, reduction="batchmean", log_target=True)
+
+
+def _logits(model: LeafMoEForCausalLM, row: Row, places: torch.Tensor) -> torch.Tensor:
+    """(P, V) float32, at those places of a row."""
     states = embedded(row.tokens, model.get_input_embeddings(), row.ids.device)[None]  # (1, N, D)
     hidden = model.model(
         inputs_embeds=states, position_ids=row.position, use_cache=False, packed_tiles=row.tiles
     ).last_hidden_state  # (1, N, D)
-    logits = model.lm_head(hidden[0, row.predicting])  # (A, V)
-    return torch.nn.functional.cross_entropy(logits.float(), row.targets)
+    logits: torch.Tensor = model.lm_head(hidden[0, places])
+    return logits.float()
 
 
 def ask_examples(model: Any, tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[Said]:

@@ -28,6 +28,14 @@ def test_trained_experts_change_the_answer(base_folder: Path, trained: LeafMoEFo
     assert not torch.equal(logits(trained), logits(base))
 
 
+def test_what_training_added_can_be_switched_off(base_folder: Path, trained: LeafMoEForCausalLM) -> None:
+    base = LlamaForCausalLM.from_pretrained(base_folder, dtype=torch.bfloat16)
+    before = logits(trained)
+    with trained.as_base():
+        assert torch.equal(logits(trained), logits(base))
+    assert torch.equal(logits(trained), before)
+
+
 @pytest.mark.parametrize("experts_per_token", [1, 2])
 def test_experts_equal_a_loop_over_tokens(base_folder: Path, experts_per_token: int) -> None:
     torch.manual_seed(3)

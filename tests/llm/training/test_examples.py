@@ -112,7 +112,7 @@ def test_a_missing_set_is_named(tmp_path: Path) -> None:
         read_set(tmp_path, "wtq-training")
 
 
-def test_some_examples_are_plain_text_of_which_every_sixth_token_is_learned(
+def test_some_examples_are_plain_text_of_which_no_token_is_an_answer(
     passages: dict[str, list[Passage]], base_folder: Path
 ) -> None:
     drawn = Mixture(passages, lambda text: len(text.split()), seed=3, max_tokens=300, prose=True)
@@ -120,6 +120,5 @@ def test_some_examples_are_plain_text_of_which_every_sixth_token_is_learned(
     assert 8 <= len(plain) <= 40
     packed = pack_example(Prompt(AutoTokenizer.from_pretrained(base_folder)), 2, plain[0], 500)
     assert len(packed.ids) == len(packed.learned) <= 500
-    assert sum(packed.learned) == (len(packed.ids) - 1) // 6
-    assert not packed.learned[0]
+    assert not any(packed.learned)
     assert join([packed]).num_questions == 0

@@ -19,7 +19,7 @@ from llm.training.evaluate import evaluate, evaluation_examples
 from llm.training.examples import Asked, Example, load_passages
 from llm.training.packing import join, pack_example
 from llm.training.state import CHECKPOINT, Masters
-from llm.training.trainer import ADAPTER, DECAYED, LOG, Plan, Trainer, row_loss
+from llm.training.trainer import ADAPTER, DECAYED, LOG, Plan, Trainer, row_drift, row_loss
 
 
 class StopAfter(threading.Event):
@@ -64,6 +64,28 @@ def test_a_few_questions_can_be_learned_by_heart(base_folder: Path) -> None:
     model.set_attn_implementation("sdpa")
     assert answer_all(model, tokenizer, example.document, ["Colour?", "Who?"]) == ["red", "Rose"]
     assert all(torch.equal(p, base[name]) for name, p in model.named_parameters() if name in base)
+
+
+def test_plain_text_pulls_the_model_back_to_its_base(base_folder: Path) -> None:
+    attention.register()
+    torch.manual_seed(0)
+    model = upcycle(base_folder, dtype=torch.float32, expert_width=32, attention_rank=8)
+    model.set_attn_implementation(attention.NAME)
+    prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
+    row = join([pack_example(prompt, 2, Example("Rose is red. " * 9, ()), 500)])
+    assert row_drift(model, row).item() == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith(("low_rank_out", "experts.down_proj.weight")):
+                parameter.normal_(std=0.3)
+    masters = Masters(model)
+    gone = row_drift(model, row).item()
+    assert gone > 0.01
+    for _ in range(60):
+        loss = row_drift(model, row)
+        torch.autograd.backward(loss)
+        masters.step(3e-3)
+    assert loss.item() < 0.2 * gone
 
 
 def test_a_continued_run_equals_one_that_was_never_stopped(
