@@ -17,10 +17,11 @@ from app.batch.questions import Question
 from app.batch.rows import Basis, Row, answered, copied, failed
 from app.batch.sources import Source
 from app.errors import BadRequest, sentence_of
-from app.extraction import with_only_value
+from app.extraction import settled
 from app.service import Entry, Longleaf
 from ingest.options import ReadOptions
 from llm.answer import Answer, Answered, AskOptions, ReadingProgress
+from llm.structured import Form
 
 _log = logging.getLogger(__name__)
 
@@ -145,9 +146,7 @@ class Batch:
             try:
                 if over is None:
                     entry = entry or find()
-                    answer = self._answer(entry, question, lambda step: on_reading(source, step))
-                    if question.field is not None:
-                        answer = with_only_value(answer, question.field, [self._longleaf.document(entry.id)])
+                    answer = self._settled(entry, question, lambda step: on_reading(source, step))
                     yield answered(row_id, source, question, entry.id, answer, self._texts(entry))
                     continue
             except Exception as error:  # noqa: BLE001  one row must not end the run
@@ -165,12 +164,28 @@ class Batch:
             options = replace(options, limits=replace(options.limits, read_timeout_s=self.options.timeout_s))
         return self._longleaf.add(source.path, name=source.name, options=options, cancel=cancel)
 
-    def _answer(self, entry: Entry, question: Question, on_reading: Callable[[ReadingProgress], None]) -> Answer:
+    def _settled(self, entry: Entry, question: Question, on_reading: Callable[[ReadingProgress], None]) -> Answer:
+        """The answer; of a field, the one that gives its value."""
+        form = question.field.form if question.field is not None else None
+        answer = self._answer(entry, question, form, on_reading)
+        if question.field is None:
+            return answer
+
+        def ask_again(form: Form) -> Answer:
+            try:
+                return self._answer(entry, question, form, on_reading)
+            except TimeUp:  # the first answer stays
+                return replace(answer, found=False)
+
+        return settled(answer, question.field, [self._longleaf.document(entry.id)], ask_again)
+
+    def _answer(
+        self, entry: Entry, question: Question, form: Form | None, on_reading: Callable[[ReadingProgress], None]
+    ) -> Answer:
         with self._time_limit() as is_over:
             if self.options.whole:
                 for step in self._longleaf.read([entry.id], is_over):
                     on_reading(step)
-            form = question.field.form if question.field is not None else None
             for event in self._longleaf.ask([entry.id], question.text, replace(self.options.ask, form=form), is_over):
                 if isinstance(event, ReadingProgress):
                     on_reading(event)

@@ -11,9 +11,11 @@ from llm.structured import Form
 
 
 class FieldKind(StrEnum):
-    """What a value is. In a JSON Schema: a type, and a format for dates and durations."""
+    """What a value is. In a JSON Schema: a type, and a format for dates, durations, names and addresses."""
 
     TEXT = "text"
+    NAME = "name"  # of an organisation or a person, whole
+    ADDRESS = "address"  # postal, whole, on one line
     DATE = "date"  # ISO 8601: 2005-06-04
     DURATION = "duration"  # ISO 8601: P2Y
     NUMBER = "number"  # amounts, too; without currency
@@ -25,6 +27,11 @@ class FieldKind(StrEnum):
 _PATTERNS: Mapping[FieldKind, str] = {
     FieldKind.DATE: DATE, FieldKind.DURATION: DURATION, FieldKind.NUMBER: NUMBER, FieldKind.INTEGER: NUMBER,
 }  # fmt: skip
+_NAMED = re.compile(  # what is called so has the name of an organisation or a person as its value
+    r"(?:company|firm|organi[sz]ation|corporation|business|merchant|vendor|supplier|seller|buyer|purchaser|customer|client|"
+    r"employer|employee|landlord|tenant|lessor|lessee|licensor|licensee|lender|borrower|issuer|payer|payee|contractor|"
+    r"consultant|shareholder|part(?:y|ie)|signatory|person)s?"
+)
 _ASKS_ITSELF = re.compile(r"\?\s*$")
 _NAMES_IT = re.compile(r"(?:the|a|an|its|their)\s", re.I)
 _IS, _HAS = re.compile(r"(?:is|was)\s", re.I), re.compile(r"(?:has|have)\s", re.I)
@@ -52,7 +59,7 @@ class Field:
         """What the answer may be; None: any text."""
         if self.choices:
             return Form(choices=self.choices)
-        pattern = self.schema.get("pattern") if self.kind is FieldKind.TEXT else _PATTERNS[self.kind]
+        pattern = _PATTERNS.get(self.kind, self.schema.get("pattern"))
         return Form(pattern=pattern) if pattern else None
 
     @property
@@ -77,3 +84,13 @@ class Field:
 def label(name: str) -> str:
     """ "effectiveDate" and "effective_date" as words: "effective date"."""
     return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.replace("_", " ").replace("-", " ")).split()).lower()
+
+
+def kind_by_name(name: str) -> FieldKind:
+    """What a text field is by what it is called: "supplier" and "company_name" are names, "address" is one."""
+    words = label(name).split()
+    last = words[-1] if words else ""
+    if last in ("address", "addresses") and words[-2:-1] not in (["mail"], ["email"], ["web"], ["ip"]):
+        return FieldKind.ADDRESS
+    is_named = _NAMED.fullmatch(last) or (last == "name" and any(map(_NAMED.fullmatch, words)))
+    return FieldKind.NAME if is_named else FieldKind.TEXT

@@ -15,11 +15,13 @@ from jsonschema.exceptions import SchemaError
 from jsonschema.validators import validator_for
 
 from app.errors import BadRequest
-from app.extraction.field import Field, FieldKind
+from app.extraction.field import Field, FieldKind, kind_by_name
 
 _TYPES: Mapping[str, tuple[FieldKind, dict[str, Any]]] = {
     "text": (FieldKind.TEXT, {"type": "string"}), "string": (FieldKind.TEXT, {"type": "string"}),
     "str": (FieldKind.TEXT, {"type": "string"}),
+    "name": (FieldKind.NAME, {"type": "string", "format": "name"}),
+    "address": (FieldKind.ADDRESS, {"type": "string", "format": "address"}),
     "date": (FieldKind.DATE, {"type": "string", "format": "date"}),
     "duration": (FieldKind.DURATION, {"type": "string", "format": "duration"}),
     "number": (FieldKind.NUMBER, {"type": "number"}), "float": (FieldKind.NUMBER, {"type": "number"}),
@@ -73,8 +75,10 @@ def _of_part(part: str, about: str, where: str) -> Field:
     found = _SHORT.fullmatch(part)
     if found is None:
         raise BadRequest(f"{where} has {part!r}, which is no field; write name, name type, name?, or name: type[]")
-    kind_name = (found["type"] or "text").strip().lower()
-    if "|" in kind_name:
+    kind_name = (found["type"] or "").strip().lower()
+    if not kind_name:
+        kind, schema = kind_by_name(found["name"]), {"type": "string"}
+    elif "|" in kind_name:
         choices = [choice.strip() for choice in str(found["type"]).split("|") if choice.strip()]
         kind, schema = FieldKind.CHOICE, {"enum": choices}
     elif kind_name in _TYPES:
@@ -124,8 +128,16 @@ def _of_property(name: str, schema: Any, is_required: bool, where: str) -> Field
             "arrays of them: give each value a property of its own"
         )
     if kind is FieldKind.TEXT:
-        kind = {"date": FieldKind.DATE, "duration": FieldKind.DURATION}.get(schema.get("format", ""), kind)
+        kind = _of_format(name, schema)
     return Field(name, kind, {**schema, "type": types[0]}, False, is_required, description)
+
+
+def _of_format(name: str, schema: Mapping[str, Any]) -> FieldKind:
+    """By the format; by the field's name where that is all there is."""
+    if {"format", "pattern", "minLength", "maxLength"}.isdisjoint(schema):
+        return kind_by_name(name)
+    formats = (FieldKind.DATE, FieldKind.DURATION, FieldKind.NAME, FieldKind.ADDRESS)
+    return next((kind for kind in formats if kind == schema.get("format")), FieldKind.TEXT)
 
 
 def _as_list(value: Any) -> list[Any]:

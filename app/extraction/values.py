@@ -5,6 +5,7 @@ none tells. What is no value of its kind, or breaks the field's schema, is a `Ba
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date
 from functools import cache
@@ -67,6 +68,8 @@ def _parts(answer: str, field: Field) -> list[str]:
     }.get(field.kind)  # fmt: skip
     if pattern is not None:
         return [match[0] for match in re.finditer(pattern, answer)]
+    if field.kind in (FieldKind.NAME, FieldKind.ADDRESS) and "\n" in answer.strip():  # whole ones, a line each
+        return [line.strip() for line in answer.splitlines() if line.strip()]
     return [part.strip(" ,.") for part in _SPLIT.split(answer) if part.strip(" ,.")]
 
 
@@ -83,8 +86,17 @@ def _parsed(answer: str, field: Field, day_first: bool) -> Value | None:
             return {"yes": True, "no": False}.get(text.lower())
         case FieldKind.CHOICE:
             return next((value for value in field.schema["enum"] if str(value).lower() == text.lower()), None)
-        case FieldKind.TEXT:
+        case FieldKind.NAME:
+            return _name(text)
+        case FieldKind.TEXT | FieldKind.ADDRESS:
             return text
+
+
+def _name(text: str) -> str:
+    """Ordinary letters, and the blanks that recognition lost: "S.H.H.MOTOR（PJ）SDN.BHD." """
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"(?<=\w)(?=\()|(?<=\))(?=\w)", " ", text)
+    return re.sub(r"\b([A-Z][A-Za-z]{0,2})\.(?=[A-Z][A-Za-z]{2,})", r"\1. ", text)
 
 
 def _date(text: str, day_first: bool) -> str | None:

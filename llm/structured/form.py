@@ -18,6 +18,7 @@ class Form:
 
     choices: tuple[str, ...] = ()
     pattern: str | None = None  # of `re`; flags stand in it: "(?i)…"
+    barred: tuple[str, ...] = ()  # what fits the pattern, and was wrong
 
     def __post_init__(self) -> None:
         if bool(self.choices) == (self.pattern is not None):
@@ -36,11 +37,13 @@ class Form:
         """What an answer may be, where these texts are shown: each once, at most MAX_STRINGS, in their order."""
         if self.choices:
             return list(dict.fromkeys(self.choices))
+        barred = {"", *(" ".join(string.split()) for string in self.barred)}
         found: dict[str, None] = {}
         for text in shown:
             for match in self._compiled.finditer(text):
-                found.setdefault(" ".join(match[0].split()))
+                string = " ".join(match[0].split())
+                if string not in barred:
+                    found.setdefault(string)
                 if len(found) == MAX_STRINGS:
                     return list(found)
-        found.pop("", None)
         return list(found)

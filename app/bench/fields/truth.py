@@ -1,7 +1,8 @@
 """What is measured in extraction: contracts and receipts, the truth about four fields of each, and what is right.
 
-A value of text is right where it names the truth: its words in a row, whatever case and punctuation, and not much else
-for an address. Dates, durations and totals are right only when equal. Several true values: any of them.
+A value of text is right where it names the truth: its words in a row, whatever case and punctuation (which may part
+words or not), and not much else for an address. Dates, durations and totals are right only when equal. Several true
+values: any of them.
 """
 
 import json
@@ -62,17 +63,21 @@ def is_right(value: object, field: Field, truth: Sequence[str]) -> bool:
     """Whether that is one of the true values."""
     if value is None:
         return False
-    if field.kind is not FieldKind.TEXT:
+    if field.kind not in (FieldKind.TEXT, FieldKind.NAME, FieldKind.ADDRESS):
         return value in [_normal(true, field) for true in truth]
-    said = plain(str(value))
+    return any(_names(str(value), true, field, mark) for true in truth for mark in ("", " "))
+
+
+def _names(said: str, true: str, field: Field, mark: str) -> bool:
+    said, true = plain(said, mark), plain(true, mark)
     if field.name == "address":
-        return any(_f1(said.split(), plain(true).split()) >= _ADDRESS_F1 for true in truth)
-    return any(f" {plain(true)} " in f" {said} " for true in truth)
+        return _f1(said.split(), true.split()) >= _ADDRESS_F1
+    return f" {true} " in f" {said} "
 
 
-def plain(text: str) -> str:
-    """Lower case, one blank between words, no punctuation."""
-    return " ".join(re.sub(r"[^\w\s]", "", text.lower()).split())
+def plain(text: str, mark: str = "") -> str:
+    """Lower case, one blank between words, `mark` for each punctuation mark, "and" for an ampersand."""
+    return " ".join(re.sub(r"[^\w\s]", mark, text.lower().replace("&", " and ")).split())
 
 
 def _normal(true: str, field: Field) -> object:

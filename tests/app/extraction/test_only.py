@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.extraction import load_schema, with_only_value
+from app.extraction import load_schema
+from app.extraction.only import with_only_value
 from ingest.document import Document, Kind, Page
 from llm.answer import Answer, Coverage, ModelName, Timing
 

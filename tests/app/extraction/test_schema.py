@@ -34,7 +34,7 @@ def test_both_forms_give_the_same_fields(tmp_path: Path) -> None:
     short, long = load_schema(SHORT), load_schema(str(path))
     assert short == long
     assert [(field.name, field.kind, field.is_list, field.is_required) for field in short] == [
-        ("party", FieldKind.TEXT, False, True), ("effective_date", FieldKind.DATE, False, True),
+        ("party", FieldKind.NAME, False, True), ("effective_date", FieldKind.DATE, False, True),
         ("term", FieldKind.TEXT, False, False), ("amounts", FieldKind.NUMBER, True, True),
         ("signed", FieldKind.BOOLEAN, False, True), ("tone", FieldKind.CHOICE, False, False),
     ]  # fmt: skip
