@@ -24,7 +24,7 @@ from llm.prompt import NOT_FOUND, label
 from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered
 from llm.training.sources import Passage, Question
 
-_UNANSWERED_SHARE = 0.28
+_UNANSWERED_SHARE = 0.35
 _MOST_OTHERS = 8
 _MOST_RANKED = 60
 _NEIGHBOURS = 8  # the context that is left out is one of the nearest

@@ -1,6 +1,6 @@
 """The mixture: endless examples, drawn from every kind of document in fixed shares.
 
-More than half are close readings (`llm.training.close`): a passage with the answers among others like it. The rest are
+Most are close readings (`llm.training.close`): passages with the answers, alone or among others like them. The rest are
 whole contexts, alone or with contexts of other kinds before and after. About a third of the questions have no answer
 in the document. Everything is drawn from one random generator, so a run can be continued exactly.
 """
@@ -19,28 +19,30 @@ from llm.training.sources import Passage
 
 # How often a document's first passage is of a kind.
 KIND_SHARES: Mapping[str, float] = {
-    "squadshifts-new_wiki": 0.20,
-    "squadshifts-reddit": 0.11,
-    "squadshifts-amazon_reviews": 0.11,
-    "wtq": 0.15,
-    "qamr": 0.09,
-    "policyqa": 0.08,
-    "tatqa": 0.05,
+    "squadshifts-new_wiki": 0.25,
+    "squadshifts-reddit": 0.13,
+    "squadshifts-amazon_reviews": 0.13,
+    "wtq": 0.06,  # most of its questions are computed (llm.tables)
+    "qamr": 0.06,
+    "policyqa": 0.14,
+    "tatqa": 0.04,
     "friendsqa": 0.03,
     "fairytaleqa": 0.04,
     "fetaqa": 0.01,
-    "form": 0.08,
-    "code": 0.05,
+    "form": 0.07,
+    "code": 0.04,
 }
 _UNANSWERED_SHARE = 0.3
 _SEVERAL_PASSAGES_SHARE = 0.45
-_CLOSE_SHARE = 0.6  # of every kind but forms, which ask the same of every document and so must stand alone
+_CLOSE_SHARE = 0.75  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
 _SCANNED_SHARE = 0.2
 _PROSE_SHARE = 0.1
 _PROSE_KINDS = ("squadshifts-new_wiki", "squadshifts-reddit", "squadshifts-amazon_reviews", "fairytaleqa")
-_CLOSE_TOKENS, _LONG_CLOSE_TOKENS, _LONG_SHARE = (300, 1_100), (1_100, 2_000), 0.12
+# Tokens of close readings: mostly one passage alone, as it is read first, or several.
+_CLOSE_TOKENS = ((0, 250), (300, 1_100), (1_100, 2_000))
+_CLOSE_SHARES = (0.72, 0.22, 0.06)
 
 
 class Mixture:
@@ -115,7 +117,7 @@ class Mixture:
 
     def _draw_close(self, first: Passage) -> Example | None:
         """A close reading about one context, or about two that are near to each other."""
-        budget = self._rng.randint(*(_LONG_CLOSE_TOKENS if self._rng.random() < _LONG_SHARE else _CLOSE_TOKENS))
+        budget = self._rng.randint(*self._rng.choices(_CLOSE_TOKENS, _CLOSE_SHARES)[0])
         asked_of = [(first, self._some(taught(first)))]
         near = self._close.near(first, asked_of[0][1])
         if near and self._rng.random() < _SECOND_SHARE:

@@ -48,7 +48,7 @@ class Plan:
     expert_width: int = 64
     experts_per_token: int = 1
     attention_rank: int = 16
-    tokens_per_step: int = 2048
+    tokens_per_step: int = 4096
     max_document_tokens: int = 640
     max_sequence_tokens: int = 2400
     warmup_steps: int = 30
