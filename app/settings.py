@@ -70,6 +70,7 @@ class Settings:
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
     experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
+    mtp: bool = False  # a DeepSeek model guesses a token ahead with its own extra layer
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
     host: str = "127.0.0.1"
@@ -144,7 +145,7 @@ def _parsed(variable: str, name: str, text: str) -> Any:
             return number(text)
         except ValueError:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be {kind}") from None
-    if name in ("share", "public_demo"):
+    if name in ("share", "public_demo", "mtp"):
         if text.lower() not in _SWITCH:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be 1 or 0")
         return _SWITCH[text.lower()]

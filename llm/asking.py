@@ -38,7 +38,7 @@ from llm.looking import Looked, look
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
-from llm.structured.constraint import Constraint
+from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
 from llm.tokens import Tokens
 
@@ -159,16 +159,18 @@ class Asking:
             self._looked.turn.release()
 
     def _judged(self, ranked: Sequence[Ranked], written: Generated) -> _Draft:
-        """A choice such as "yes" stands in no document: it is judged by the evidence alone."""
+        """A choice such as "yes", or JSON, stands in no document: it is judged by the evidence alone."""
         form = self._options.form
-        is_choice = form is not None and bool(form.choices)
-        probability = probability_of_answer(self._question, ranked, None if is_choice else written.text)
-        return _Draft(written, probability, is_found(probability, with_answer=not is_choice))
+        is_quoted = form is None or form.pattern is not None
+        probability = probability_of_answer(self._question, ranked, written.text if is_quoted else None)
+        return _Draft(written, probability, is_found(probability, with_answer=is_quoted))
 
     def _constraint(self, close: CloseReading | None) -> Constraint | None:
-        """To the form that was asked for, or a refusal; None: any text."""
+        """To the form that was asked for, or of choices and patterns a refusal; None: any text."""
         if self._options.form is None:
             return None
+        if self._options.form.schema is not None:
+            return SchemaConstraint(self._options.form.schema, self._backbone)
         if close is not None:
             shown = [excerpt.text for excerpt in close.shown]
         else:

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from llm.answer import ModelName
+from llm.drafting import Drafter
 from llm.errors import ModelNotFound
 from llm.leafmoe import load_leafmoe
 from llm.leafmoe import register as register_leafmoe
@@ -50,6 +51,7 @@ class Backbone:
     name: ModelName
     context_tokens: int  # the trained context
     stop_ids: frozenset[int]
+    drafter: Drafter | None = None  # guesses tokens ahead
 
     @property
     def device(self) -> torch.device:
@@ -80,6 +82,7 @@ def load_backbone(
     threads: int | None = None,
     adapter: Path | None = None,
     experts_bytes: int | None = None,
+    mtp: bool = False,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Backbone:
     """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
@@ -87,6 +90,7 @@ def load_backbone(
     `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
     `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
     `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
+    `mtp`: its extra layer guesses tokens ahead, if it has one.
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
@@ -109,6 +113,7 @@ def load_backbone(
         model_name,
         _context_tokens(model.config),
         _stop_ids(model, tokenizer),
+        Drafter.of(model) if mtp else None,
     )
 
 

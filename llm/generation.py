@@ -1,16 +1,20 @@
 """Decoding: one token at a time, streamed as text, until the model stops, the limit is reached or a person stops it."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from tokenizers.decoders import DecodeStream
 
 from llm.backbone import Backbone
+from llm.drafting import written_greedily
+from llm.runtime.through_transformers import TransformersRunner
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint
 from llm.thinking import ThinkingSplitter, Thought
+
+_ENDING_TOKENS = 400  # beyond the limit, for what a form still demands
 
 
 @dataclass(slots=True)
@@ -44,19 +48,20 @@ def generate(
     """Yields pieces of thinking and text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
 
     Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
-    is no part of it. `constraint` bars tokens.
+    is no part of it. `constraint` bars tokens; what it demands is brought to its end beyond the limit, too.
     """
     sampler = torch.Generator(device="cpu").manual_seed(seed)
     stream = DecodeStream(skip_special_tokens=True)
     splitter = ThinkingSplitter(is_open=backbone.prompt.opens_thinking)
     next_ids: Sequence[int] = prompt_ids
-    for _ in range(max_new_tokens):
+    step = _stepper(backbone, kv, prompt_ids, is_greedy=temperature == 0 and constraint is None)
+    for number in range(max_new_tokens + (_ENDING_TOKENS if constraint is not None else 0)):
         if cancel and cancel.is_set():
             into.stopped = True
             break
-        logits = backbone.runner.forward(next_ids, kv)
+        logits = step(next_ids)
         if constraint is not None:
-            logits = constraint.masked(logits)
+            logits = constraint.masked(logits) if number < max_new_tokens else constraint.ending(logits)
         token = choose_token(logits, temperature, sampler)
         into.logprobs.append(float(logits.log_softmax(-1)[token]))
         if token in backbone.stop_ids:
@@ -76,6 +81,17 @@ def generate(
     for piece in splitter.end():
         _add(piece, into)
         yield piece
+
+
+def _stepper(
+    backbone: Backbone, kv: WorkingKV, prompt_ids: Sequence[int], *, is_greedy: bool
+) -> Callable[[Sequence[int]], torch.Tensor]:
+    """The tokens chosen last -> logits (V,) of the next; by guesses where the model makes them and they fit."""
+    runner = backbone.runner
+    if backbone.drafter is not None and is_greedy and kv.shows_all and isinstance(runner, TransformersRunner):
+        written = written_greedily(runner, backbone.drafter, kv, prompt_ids)
+        return lambda _: next(written)
+    return lambda token_ids: runner.forward(token_ids, kv)
 
 
 def _add(piece: Thought | str, into: Generated) -> None:

@@ -1,16 +1,23 @@
 """`ask`: questions about sources, answered on standard output."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import click
 
-from app.cli.options import READING, as_json, finite, not_blank, source_options, with_settings
+from app.cli.comparing import ask_several
+from app.cli.options import MODEL_HELP, READING, as_json, finite, not_blank, source_options, with_settings
 from app.cli.output import after_answer, echo_json, timing_line
 from app.cli.progress import Progress
 from app.cli.session import find_or_add, session
 from app.cli.streaming import Draft
+from app.comparing import check_models
 from app.service import Longleaf
 from app.settings import Settings
 from ingest.options import PageRange, ReadOptions
 from llm.answer import Answer, Answered, AskOptions, ReadingProgress, TextDelta
+from llm.structured import Form
 
 EXAMPLES = """\b
 Examples:
@@ -20,8 +27,24 @@ Examples:
   python app.py ask src/ notes.md -q "Where is the retry limit set?"      code and documents together
   python app.py ask 03efbda01358 -q "Which law governs it?"               something in the library, by id
   python app.py ask contract.pdf -q "Who signs?" --json > answer.json
+  python app.py ask contract.pdf -q "Who signs, and when?" --json-schema signing.json     an answer of that schema
+  python app.py ask contract.pdf -q "Who signs?" --model leafmoe-135m --model smollm2-135m   side by side
 """
 _DEFAULTS = AskOptions()
+
+
+class SchemaFile(click.ParamType[Form]):
+    """A file with a JSON Schema."""
+
+    name = "schema"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Form:
+        if isinstance(value, Form):
+            return value
+        try:
+            return Form(schema=Path(value).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command(epilog=EXAMPLES)
@@ -45,7 +68,15 @@ _DEFAULTS = AskOptions()
     help="0 always takes the likeliest word.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the draw, above temperature 0.")
-@with_settings("data_dir", *READING)
+@click.option(
+    "--json-schema", "form", type=SchemaFile(), metavar="FILE",
+    help="Answer with JSON that fits this JSON Schema. Only its form is sure; what is in it is the model's.",
+)  # fmt: skip
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME",
+    help=f"{MODEL_HELP} Given several times: all answer, one beside the other; an adapter belongs to the first.",
+)  # fmt: skip
+@with_settings("data_dir", *(name for name in READING if name != "model"))
 def ask(
     settings: Settings,
     sources: tuple[str, ...],
@@ -58,6 +89,8 @@ def ask(
     max_new_tokens: int,
     temperature: float,
     seed: int,
+    form: Form | None,
+    models: tuple[str, ...],
 ) -> None:
     """Ask questions of files, folders, archives, or documents of the library.
 
@@ -67,11 +100,18 @@ def ask(
     and what was left out. An answer that the documents do not hold says so, and is no error.
     """
     options = AskOptions(
-        max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, exact=exact, top_k=top_k
+        max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, exact=exact, top_k=top_k, form=form
     )  # fmt: skip
+    if models:
+        settings = replace(settings, model=models[0])
     with session(settings) as (longleaf, progress):
+        if len(models) > 1:
+            check_models(longleaf, models)
         entries = find_or_add(longleaf, progress, sources, ReadOptions(password=password, pages=pages))
         ids = [entry.id for entry in entries]
+        if len(models) > 1:
+            ask_several(longleaf, progress, models, ids, questions, options, as_json=as_json)
+            return
         for number, question in enumerate(questions):
             if as_json:
                 answer = _answer(longleaf, progress, ids, question, options, is_shown=False)

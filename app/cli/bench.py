@@ -123,6 +123,19 @@ def speed(settings: Settings, repeats: int, sizes: tuple[int, ...], quick: bool,
 
 
 @bench.command(epilog=EXAMPLES)
+@click.option("--number", type=click.IntRange(min=1), default=200, show_default=True, help="Schemas.")
+@as_json
+@with_settings(*MODEL)
+def schemas(settings: Settings, number: int, as_json: bool) -> None:
+    """Write JSON that must fit schemas of real interfaces."""
+    from app.bench.schemas import run
+
+    with Progress() as progress:
+        found = run(settings, number, progress.text)
+    _show(found, as_json)
+
+
+@bench.command(epilog=EXAMPLES)
 @_data
 @_work_dir
 @click.option(

@@ -13,16 +13,16 @@ from ingest.options import PageRange
 
 Verb = Callable[..., Any]
 
+MODEL_HELP = (
+    "A checkpoint folder, a name on the Hugging Face hub, or openai:http://HOST:PORT/v1#MODEL for a server (these two "
+    "alone open a connection). Default: the packaged leafmoe-135m; smollm2-135m is its bare base."
+)
 _SETTINGS = {
     "data_dir": click.option(
         "--data-dir", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
         help="The library: what was read, and the answers. Default: your user data folder.",
     ),
-    "model": click.option(
-        "--model", metavar="NAME",
-        help="A checkpoint folder, a name on the Hugging Face hub, or openai:http://HOST:PORT/v1#MODEL for a server "
-        "(these two alone open a connection). Default: the packaged leafmoe-135m; smollm2-135m is its bare base.",
-    ),
+    "model": click.option("--model", metavar="NAME", help=MODEL_HELP),
     "adapter": click.option(
         "--adapter", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
         help="A LoRA for the model, in peft's format.",
@@ -33,6 +33,10 @@ _SETTINGS = {
     "experts_gb": click.option(
         "--experts-gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
         help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU.",
+    ),
+    "mtp": click.option(
+        "--mtp", is_flag=True, default=None,
+        help="Guess a token ahead with the model's own extra layer (DeepSeek-V3 and its kin); answers stay the same.",
     ),
     "kv_dtype": click.option(
         "--kv-dtype", type=click.Choice(KV_DTYPES),
@@ -54,7 +58,7 @@ _SETTINGS = {
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")
-READING = (*MODEL, "kv_dtype")
+READING = (*MODEL, "mtp", "kv_dtype")
 
 
 def with_settings(*names: str) -> Callable[[Verb], Verb]:

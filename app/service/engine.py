@@ -5,6 +5,7 @@ Importing this file imports no torch.
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,7 +44,8 @@ def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
         kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
-        experts_bytes=_bytes(settings.experts_gb), disk_budget_bytes=_bytes(settings.kv_disk_gb), on_progress=on_text,
+        experts_bytes=_bytes(settings.experts_gb), mtp=settings.mtp, disk_budget_bytes=_bytes(settings.kv_disk_gb),
+        on_progress=on_text,
     )  # fmt: skip
 
 
@@ -80,11 +82,15 @@ class LazyEngine:
 
 
 class SharedEngine:
-    """One loaded model for the libraries of several people: none sees what the others read."""
+    """Models for the libraries of several people, each loaded once: nobody sees what the others read."""
 
     def __init__(self, settings: Settings, on_text: OnText, load: LoadEngine = load_engine) -> None:
-        self._loaded = LazyEngine(settings, load, on_text)
+        """`settings`: of all libraries but for their folder and their model."""
+        self._settings, self._on_text, self._load = settings, on_text, load
+        self._loaded: dict[str, LazyEngine] = {}  # by `model_key`
 
     def for_library(self, settings: Settings, on_text: OnText) -> "AnyEngine":
         """A `LoadEngine`. Raises ModelNotFound."""
-        return self._loaded().beside(state_dir(settings))
+        own = replace(settings, data_dir=self._settings.data_dir)
+        loaded = self._loaded.setdefault(model_key(settings), LazyEngine(own, self._load, self._on_text))
+        return loaded().beside(state_dir(settings))

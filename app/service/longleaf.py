@@ -4,6 +4,7 @@ Plain values in and out, no gradio or click. Safe to call from several threads; 
 folder. The model is loaded when it is first needed.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -53,10 +54,11 @@ class Longleaf:
         """
         self.settings = settings
         self._allowance = allowance
-        self._on_text = on_text
+        self._on_text, self._load = on_text, load
         self._library = Library(settings.data_dir)
         private_dir(state_dir(settings))
         self._engine = LazyEngine(settings, load, on_text)
+        self._beside = {settings.model: self}  # by the name of the model; one table for all of them
         self._model = model_key(settings)
         self.history = History(self._library.catalogue)
         self._turns = Turns(settings.data_dir, on_text)
@@ -69,6 +71,18 @@ class Longleaf:
         engine = self._engine()
         self._forget_removed()  # what a deletion left that was cut short
         return engine
+
+    def with_model(self, model: str | None) -> "Longleaf":
+        """The same library answered by another model, which stays loaded beside this one; closed with this one.
+
+        An adapter stays with the model that it was given for.
+        """
+        other = copy.copy(self)
+        other.settings = replace(self.settings, model=model, adapter=None)
+        other._engine = LazyEngine(other.settings, self._load, self._on_text)
+        other._model = model_key(other.settings)
+        other._marks = ReadingMarks(self._library.catalogue, other._model)
+        return self._beside.setdefault(model, other)
 
     def add(
         self,
@@ -90,8 +104,8 @@ class Longleaf:
             Path(source), name=name, options=options, on_progress=on_progress, cancel=cancel,
             count_tokens=lambda text: self.engine().count_tokens(text),
         )  # fmt: skip
-        if removed.changed and self._engine.is_loaded:
-            self._engine().forget(removed.changed)  # the engine may hold what it made of the other pages
+        for engine in self._loaded_engines() if removed.changed else ():
+            engine.forget(removed.changed)  # it may hold what it made of the other pages
         if self._allowance is not None:
             try:
                 self._allowance.check_pages(self.entries())
@@ -278,9 +292,13 @@ class Longleaf:
         return removed_bytes
 
     def _forget(self, document_ids: Collection[str]) -> int:
-        """Through the engine where one is loaded, since it may hold them in memory; else without any model."""
-        if self._engine.is_loaded:
-            return self._engine().forget(document_ids)
+        """Through the engines that are loaded, since they may hold them in memory; else without any model."""
+        if engines := self._loaded_engines():
+            return sum(engine.forget(document_ids) for engine in engines)
         from llm.storage import forget
 
         return forget(state_dir(self.settings), document_ids)
+
+    def _loaded_engines(self) -> "list[AnyEngine]":
+        """Of this library, whatever the model."""
+        return [one._engine() for one in tuple(self._beside.values()) if one._engine.is_loaded]

@@ -27,13 +27,14 @@ from llm.asking import NOTHING_FOUND, STOPPED
 from llm.citing import cited
 from llm.close_reading import Excerpt, choose, joined
 from llm.coverage import coverage_of
-from llm.errors import ContextOverflow
+from llm.errors import ContextOverflow, RemoteEngineFailed
 from llm.evidence.calibration import is_found, probability_of_answer
 from llm.evidence.ranking import Ranked
 from llm.prompt import NOT_FOUND
 from llm.remote.client import RemoteClient, Written
 from llm.remote.desk import RemoteDesk, leaves_of
 from llm.remote.prompt import messages_of, text_of
+from llm.structured.form import misfit
 from llm.thinking import Thought
 
 
@@ -88,13 +89,23 @@ class RemoteAsking:
                 yield ThinkingDelta(piece.text)
             elif schema is None:
                 yield TextDelta(piece)
-        if schema is not None:
+        if self._options.form is None or written.stopped:
+            return
+        if self._options.form.schema is None:
             written.text = _value_of(written.text)
+        elif (why := misfit(written.text, self._options.form.schema)) is not None:
+            raise RemoteEngineFailed(
+                f"the server {self._client.url} wrote JSON that does not fit the schema ({why}); it may not keep to "
+                "schemas: use another one, or raise --max-new-tokens"
+            )
 
     def _schema(self, text: str) -> Mapping[str, Any] | None:
-        """Of a JSON object whose only value is one of the answers that the form allows."""
+        """The form's own; else of a JSON object whose only value is one of the answers that the form allows."""
         if self._options.form is None:
             return None
+        if self._options.form.schema is not None:
+            schema: dict[str, Any] = json.loads(self._options.form.schema)
+            return schema
         allowed = [*self._options.form.strings([text]), NOT_FOUND]
         answer = {"type": "string", "enum": allowed}
         return {
@@ -116,8 +127,9 @@ class RemoteAsking:
     def _answer(self, written: Written, ranked: Sequence[Ranked], coverage: Coverage) -> Answer:
         text = written.text.strip()
         refuses = not text or text.startswith(NOT_FOUND.rstrip("."))
-        probability = 0.0 if refuses else probability_of_answer(self._question, ranked, text)
-        found = written.stopped or (not refuses and is_found(probability))
+        is_quoted = self._options.form is None or self._options.form.pattern is not None
+        probability = 0.0 if refuses else probability_of_answer(self._question, ranked, text if is_quoted else None)
+        found = written.stopped or (not refuses and is_found(probability, with_answer=is_quoted))
         return Answer(
             question=self._question,
             answer=(text or STOPPED) if found else NOTHING_FOUND,

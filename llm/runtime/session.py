@@ -157,6 +157,10 @@ class SessionKV(WorkingKV):
             elif layer.shows_whole:
                 self._show_whole(index, layer)
 
+    @property
+    def shows_all(self) -> bool:
+        return self.is_exact
+
     def turn(
         self,
         prior: Sequence[int] = (),

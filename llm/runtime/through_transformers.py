@@ -9,7 +9,7 @@ The working set reaches the attention function as a keyword argument of the mode
 temperature, and is told the true number; DeepSeek gives the cache latents and the attention function expanded keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -54,15 +54,30 @@ class TransformersRunner:
 
         Logits (V,) of the last token, in float32. Raises ModelNotFound if the model does not use both doors.
         """
+        for output in self._passes(token_ids, kv):
+            logits: torch.Tensor = output.logits[0, -1]  # (V,)
+        return logits.float()
+
+    @torch.no_grad()
+    def carry(self, token_ids: Sequence[int], kv: WorkingKV, num_logits: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward`: logits (num_logits, V) of the last tokens, which are of one pass; last states (S, D) of all."""
+        states = []
+        for output in self._passes(token_ids, kv, logits_to_keep=num_logits, output_hidden_states=True):
+            states.append(output.hidden_states[-1][0])
+            logits: torch.Tensor = output.logits[0]
+        assert len(logits) >= num_logits, "the tokens whose logits are wanted are of one pass"
+        return logits[-num_logits:].float(), torch.cat(states)
+
+    def _passes(self, token_ids: Sequence[int], kv: WorkingKV, **wanted: Any) -> Iterator[Any]:
+        """The model's output of each pass."""
         assert token_ids, "a forward pass needs a token"
         done = 0
         while done < len(token_ids):
             num_new = kv.room(len(token_ids) - done)
-            logits = self._pass(token_ids[done : done + num_new], kv)
+            yield self._pass(token_ids[done : done + num_new], kv, {"logits_to_keep": 1, **wanted})
             done += num_new
-        return logits.float()
 
-    def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
+    def _pass(self, token_ids: Sequence[int], kv: WorkingKV, wanted: dict[str, Any]) -> Any:
         device = self._model.device
         if self.is_position_free:
             position_ids = torch.zeros((1, len(token_ids)), dtype=torch.int64, device=device)
@@ -76,14 +91,13 @@ class TransformersRunner:
             attention_mask=self._no_mask,
             past_key_values=working,
             use_cache=True,
-            logits_to_keep=1,
             working=working,
+            **wanted,
         )
         if working.attended != list(range(len(kv.layers))):
             raise _refusal(self._model, f"only layers {working.attended} of {len(kv.layers)} attended to what was read")
         kv.finish()
-        logits: torch.Tensor = output.logits[0, -1]  # (V,)
-        return logits
+        return output
 
     def _entering(self, token_ids: Sequence[int]) -> dict[str, torch.Tensor]:
         """Ids (1, S), which some models route by, too; with patch tokens among them, states (1, S, D) instead."""

@@ -99,6 +99,12 @@ class LayerKV:
         """Shows only the first `num_shown` tokens of what is shown."""
         self.num_shown = min(self.num_shown, num_shown)
 
+    def take_back(self, num_tokens: int) -> None:
+        """Forgets the last tokens that were shown, as if they had not come."""
+        if self._buffers.used == self.num_shown:
+            self._buffers.used -= num_tokens
+        self.num_shown -= num_tokens
+
     def fork(self) -> Self:
         """A layer that shows the same; the first of the two to append does so in place, the other copies."""
         self._buffers.num_forks += 1
@@ -166,6 +172,17 @@ class WorkingKV:
         """Ends the pass: its tokens count as seen."""
         self.num_tokens += self._num_new
         self._num_new = 0
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether a token sees all before it, so that it does not matter how many come in a pass."""
+        return True
+
+    def take_back(self, num_tokens: int) -> None:
+        """Forgets the last tokens of the last pass, which had more than these."""
+        for layer in self.layers:
+            layer.take_back(num_tokens)
+        self.num_tokens -= num_tokens
 
     def fork(self) -> Self:
         """The same working set, to go on from in another way."""

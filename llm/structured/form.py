@@ -1,9 +1,10 @@
-"""What an answer may be: one of given choices, or a stretch of the text shown that fits a pattern. Plain values.
+"""What an answer may be: one of given choices, a stretch of the text shown that fits a pattern, or JSON of a schema.
 
-Where the model sees nothing that fits, only the refusal is left; so what is written is a choice, or stands in the
-document.
+Plain values. Of a choice or a pattern, where the model sees nothing that fits, only the refusal is left; so what is
+written is a choice, or stands in the document. JSON is only checked against its schema: what is in it is the model's.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,15 +15,20 @@ MAX_STRINGS = 400  # of one document; a grammar of more takes longer than the an
 
 @dataclass(frozen=True)
 class Form:
-    """Raises ValueError unless there are choices or a pattern that compiles, and not both."""
+    """Raises ValueError unless there are choices, a pattern that compiles or a JSON Schema, and only one of them."""
 
     choices: tuple[str, ...] = ()
     pattern: str | None = None  # of `re`; flags stand in it: "(?i)…"
     barred: tuple[str, ...] = ()  # what fits the pattern, and was wrong
+    schema: str | None = None  # a JSON Schema, as JSON text
 
     def __post_init__(self) -> None:
-        if bool(self.choices) == (self.pattern is not None):
-            raise ValueError(f"a form has choices or a pattern; got {self.choices!r} and {self.pattern!r}")
+        if bool(self.choices) + (self.pattern is not None) + (self.schema is not None) != 1:
+            raise ValueError(
+                f"a form has choices, a pattern or a schema; got {self.choices!r}, {self.pattern!r} and {self.schema!r}"
+            )
+        if self.schema is not None:
+            _check_schema(self.schema)
         if not all(choice.strip() for choice in self.choices):
             raise ValueError(f"the choices are {self.choices!r}; each must be text that is not empty")
         if self.pattern is not None:
@@ -47,3 +53,28 @@ class Form:
                 if len(found) == MAX_STRINGS:
                     return list(found)
         return list(found)
+
+
+def misfit(text: str, schema: str) -> str | None:
+    """Why a text is not JSON that fits the schema; None if it is. Formats count."""
+    from jsonschema import Draft202012Validator  # here, so that `import llm.answer` stays quick
+    from jsonschema.exceptions import best_match
+
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        return f"it is no JSON: {error}"
+    validator = Draft202012Validator(json.loads(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    found = best_match(validator.iter_errors(value))
+    return None if found is None else " ".join(found.message.split())[:200]
+
+
+def _check_schema(schema: str) -> None:
+    """Raises ValueError for what is no JSON Schema."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(json.loads(schema))
+    except (SchemaError, ValueError) as error:
+        reason = error.message if isinstance(error, SchemaError) else str(error)
+        raise ValueError(f"the schema {' '.join(schema.split())[:60]!r} is no JSON Schema: {reason}") from error
