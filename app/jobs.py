@@ -2,7 +2,8 @@
 
 Two daemon threads work: one parses sources and makes them ready for questions, one after the other; the other reads
 whole what takes longer, the smallest first. So a long reading keeps no new document waiting. Statuses are plain frozen
-values. Jobs live as long as the process: after a restart, what was committed is kept, and `read` goes on there.
+values. Jobs live as long as the process; the readings among them outlive it: `resume` queues again what was being read
+or waited for that when the process ended, and each goes on where it was committed last.
 """
 
 import logging
@@ -15,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from app.errors import BadRequest, sentence_of
+from app.errors import BadRequest, NotInLibrary, sentence_of
 from app.pace import pace
+from app.parked import Parked
 from app.service import Longleaf
 from ingest.document import Problem
 from ingest.options import ReadOptions
@@ -67,6 +69,8 @@ class Jobs:
         """`gate`: one that several libraries share, so that not all of them parse at once."""
         self._longleaf = longleaf
         self._gate = gate or nullcontext()
+        self._parked = Parked(longleaf.settings.data_dir)
+        self._is_closing = False
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._adding = _Lane("longleaf-adding", self._add, lambda job: 0)
@@ -90,6 +94,16 @@ class Jobs:
         job = _Job(JobStatus(_new_id(), entry.name, entry_id=entry.id, problems=entry.problems), None, ReadOptions())
         self._queue([job], self._adding)
         return job.status.id
+
+    def resume(self) -> list[str]:
+        """Queues the readings that an earlier process did not finish; the jobs' ids."""
+        job_ids = []
+        for entry_id in self._parked.ids():
+            try:
+                job_ids.append(self.read(entry_id))
+            except NotInLibrary:  # deleted meanwhile
+                self._parked.remove(entry_id)
+        return job_ids
 
     def retry(self, job_id: str, options: ReadOptions) -> None:
         """Queues a job again that failed or was cancelled, with other options. Raises BadRequest."""
@@ -118,6 +132,8 @@ class Jobs:
         job.cancel.set()
         if job.status.stage == "waiting":
             self._update(job, stage="cancelled")
+            if job.status.entry_id is not None:
+                self._parked.remove(job.status.entry_id)
 
     def dismiss(self, job_id: str) -> None:
         """Forgets a finished job. Raises BadRequest."""
@@ -128,7 +144,8 @@ class Jobs:
             self._jobs.pop(job_id, None)
 
     def close(self) -> None:
-        """Cancels everything and waits for the workers."""
+        """Stops everything and waits for the workers; readings stay parked for `resume`."""
+        self._is_closing = True
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -175,6 +192,7 @@ class Jobs:
                 entry_id = entry.id
                 self._update(job, entry_id=entry_id, problems=entry.problems, done=0, total=0)
             assert entry_id is not None, "a job has a source or a document"
+            self._parked.add(entry_id)
             self._follow(job, self._longleaf.prepare([entry_id], job.cancel))
             entry = self._longleaf.entry(entry_id)
             if job.cancel.is_set() or entry.is_read:
@@ -202,9 +220,14 @@ class Jobs:
         try:
             yield
         except Exception as error:  # noqa: BLE001
-            if job.cancel.is_set():
-                self._update(job, stage="cancelled", eta_s=None)
-                return
+            self._end_badly(job, error)
+        if job.status.is_finished and job.status.entry_id is not None and not self._is_closing:
+            self._parked.remove(job.status.entry_id)
+
+    def _end_badly(self, job: _Job, error: Exception) -> None:
+        if job.cancel.is_set():
+            self._update(job, stage="cancelled", eta_s=None)
+        else:
             sentence = sentence_of(error)
             if sentence is None:
                 _log.exception("job %s failed on %s", job.status.id, job.status.name)

@@ -27,6 +27,7 @@ _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
         "port": (int, "a whole number"),
         "kv_disk_gb": (float, "a number"),
         "experts_gb": (float, "a number"),
+        "keep_hours": (float, "a number"),
         "remote_timeout_s": (float, "a number"),
         "remote_context_tokens": (int, "a whole number"),
     }
@@ -78,6 +79,9 @@ class Settings:
     auth_file: Path | None = None  # who may sign in; None: one person, on this machine
     share: bool = False  # open the page to the internet through Gradio's servers
     public_demo: bool = False  # whoever comes may try it: within limits, for a short time
+    keep_hours: float | None = None  # how long the page's server keeps documents and answers; None: until deleted
+    audit: bool = False  # the page's server notes who added, asked and deleted what
+    log_json: bool = False  # the page's server logs JSON lines, requests too
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -94,6 +98,8 @@ class Settings:
             raise BadSetting(
                 f"experts_gb is {self.experts_gb}; it must be a number above 0, or left out to keep all there"
             )
+        if self.keep_hours is not None and not (math.isfinite(self.keep_hours) and self.keep_hours > 0):
+            raise BadSetting(f"keep_hours is {self.keep_hours}; it must be a number above 0, or left out to keep all")
         if not (math.isfinite(self.remote_timeout_s) and self.remote_timeout_s > 0):
             raise BadSetting(f"remote_timeout_s is {self.remote_timeout_s}; it must be a number of seconds above 0")
         if self.remote_context_tokens is not None and self.remote_context_tokens < 1024:
@@ -145,7 +151,7 @@ def _parsed(variable: str, name: str, text: str) -> Any:
             return number(text)
         except ValueError:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be {kind}") from None
-    if name in ("share", "public_demo", "mtp"):
+    if name in ("share", "public_demo", "mtp", "audit", "log_json"):
         if text.lower() not in _SWITCH:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be 1 or 0")
         return _SWITCH[text.lower()]

@@ -55,6 +55,15 @@ _SETTINGS = {
         "--public-demo", is_flag=True, default=None,
         help="Let whoever comes try it: the samples, and few files, pages and questions of their own, for some hours.",
     ),
+    "keep_hours": click.option(
+        "--keep-hours", type=click.FloatRange(min=0, min_open=True), metavar="N",
+        help="Delete documents and answers after so many hours. Default: they stay until you delete them.",
+    ),
+    "audit": click.option(
+        "--audit", is_flag=True, default=None,
+        help="Note who added, asked and deleted what; see: python app.py audit",
+    ),
+    "log_json": click.option("--log-json", is_flag=True, default=None, help="Log JSON lines, every request too."),
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")

@@ -6,7 +6,6 @@ import click
 
 from app.cli.options import MODEL, READING, with_settings
 from app.cli.progress import Progress
-from app.cli.session import session
 from app.service.engine import load_engine
 from app.settings import Settings
 
@@ -15,6 +14,7 @@ Examples:
   python app.py                                the same as: python app.py serve
   python app.py serve --port 8000
   python app.py serve --host 0.0.0.0 --auth-file team.json     for a team; see: python app.py users
+  python app.py serve --auth-file team.json --keep-hours 720 --audit     nothing older than 30 days; who did what
 """
 PREPARE_EXAMPLES = """\b
 Examples:
@@ -24,24 +24,24 @@ Examples:
 
 
 @click.command(epilog=SERVE_EXAMPLES)
-@with_settings("data_dir", "host", "port", "auth_file", "share", "public_demo", *READING)
+@with_settings(
+    "data_dir", "host", "port", "auth_file", "share", "public_demo", "keep_hours", "audit", "log_json", *READING
+)  # fmt: skip
 def serve(settings: Settings) -> None:
     """Serve the web page until you stop it with Ctrl-C.
 
     Alone it is for you, on this machine, and asks for no password. With --auth-file it is for a team: everyone signs
     in and has a library of their own.
     """
-    from app.web import serve as serve_page
-    from app.web import serve_several
+    from app.logs import set_up
+    from app.web import serve_one, serve_several
     from app.web.host.serving import check_reach
 
     check_reach(settings)
-    if settings.auth_file is not None or settings.public_demo:
-        with Progress() as progress:
-            serve_several(settings, progress.text)
-        return
-    with session(settings) as (longleaf, _):
-        serve_page(longleaf, settings)
+    set_up(as_json=settings.log_json)
+    with Progress() as progress:
+        several = settings.auth_file is not None or settings.public_demo
+        (serve_several if several else serve_one)(settings, progress.text)
 
 
 @click.command(epilog=PREPARE_EXAMPLES)

@@ -1,4 +1,4 @@
-"""`users add|list|remove|password`: who may sign in to a server that several people share."""
+"""`users add|list|change|remove|password`: who may sign in to a server that several people share."""
 
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ Examples:
   python app.py users add ada --auth-file team.json           asks for a password
   pwgen 20 1 | python app.py users password ada --auth-file team.json
   python app.py users list --auth-file team.json
+  python app.py users change ada --admin --keep-hours 720 --auth-file team.json
   python app.py users remove ada --auth-file team.json
   python app.py serve --host 0.0.0.0 --auth-file team.json
 """
@@ -40,9 +41,32 @@ def list_people(settings: Settings) -> None:
     """List who may sign in, and the folder of each one's library below the data folder."""
     accounts = _accounts(settings).all()
     for account in accounts:
-        click.echo(f"{account.name}  people/{account.id}  (since {account.added_at[:10]})")
+        more = ", administrator" if account.is_admin else ""
+        more += f", kept {account.keep_hours:g} hours" if account.keep_hours is not None else ""
+        click.echo(f"{account.name}  people/{account.id}  (since {account.added_at[:10]}{more})")
     if not accounts:
         click.echo("Nobody may sign in yet; add somebody with: python app.py users add NAME", err=True)
+
+
+@users.command(epilog=EXAMPLES)
+@click.argument("name")
+@click.option("--admin/--no-admin", "is_admin", default=None, help="Whether /admin opens for them.")
+@click.option(
+    "--keep-hours", type=float, metavar="N",
+    help="Delete their documents and answers after so many hours; 0: as the server's own --keep-hours says.",
+)  # fmt: skip
+@with_settings("auth_file")
+def change(settings: Settings, name: str, is_admin: bool | None, keep_hours: float | None) -> None:
+    """Say who administers the server, and how long a person's documents and answers are kept."""
+    accounts = _accounts(settings)
+    if is_admin is None and keep_hours is None:
+        raise BadRequest("nothing was to be changed; give --admin, --no-admin or --keep-hours N")
+    if is_admin is not None:
+        accounts.set_admin(name, is_admin)
+        click.echo(f"{name} {'administers the server' if is_admin else 'does not administer the server'}.")
+    if keep_hours is not None:
+        accounts.set_keep_hours(name, keep_hours or None)
+        click.echo(f"What {name} adds is deleted after {keep_hours:g} hours." if keep_hours else f"{name}: as all.")
 
 
 @users.command(epilog=EXAMPLES)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from app.cli.ask import ask
+from app.cli.audit import audit
 from app.cli.batch import batch
 from app.cli.bench import bench
 from app.cli.history import history
@@ -101,5 +102,5 @@ Examples:
   python app.py ask --help                               learn more about a verb
 """
 
-for verb in (ask, read, batch, library, history, plan, serve, users, tokens, mcp, prepare, bench):
+for verb in (ask, read, batch, library, history, plan, serve, users, tokens, audit, mcp, prepare, bench):
     cli.add_command(verb)

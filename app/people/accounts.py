@@ -23,6 +23,7 @@ from app.errors import BadRequest, BadSetting
 
 VERSION = 1
 MIN_PASSWORD, MAX_PASSWORD = 10, 200  # characters
+MAX_KEEP_HOURS = 100 * 365 * 24
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -34,6 +35,8 @@ class Account:
     id: str  # of their library: who is given a name that was free again must not find the documents of who had it
     password: str = field(repr=False)  # its argon2id hash
     added_at: str  # ISO 8601, UTC
+    is_admin: bool = False  # sees how much everybody stores and does, never what
+    keep_hours: float | None = None  # how long their documents and answers stay; None: as long as the server says
 
 
 class Accounts:
@@ -72,6 +75,18 @@ class Accounts:
         hashed = self._hashed(password)
         with self._changing() as people:
             people[self._known(people, name).name] = replace(self._known(people, name), password=hashed)
+
+    def set_admin(self, name: str, is_admin: bool) -> None:
+        """Raises BadRequest."""
+        with self._changing() as people:
+            people[self._known(people, name).name] = replace(self._known(people, name), is_admin=is_admin)
+
+    def set_keep_hours(self, name: str, keep_hours: float | None) -> None:
+        """None: as long as the server says. Raises BadRequest."""
+        if keep_hours is not None and not 0 < keep_hours <= MAX_KEEP_HOURS:
+            raise BadRequest(f"{keep_hours} hours were given; it must be above 0 and at most {MAX_KEEP_HOURS:,}")
+        with self._changing() as people:
+            people[self._known(people, name).name] = replace(self._known(people, name), keep_hours=keep_hours)
 
     def remove(self, name: str) -> Account:
         """The account that was removed; its library is the caller's business. Raises BadRequest."""

@@ -58,6 +58,14 @@ class Sessions:
     def end(self, token: str) -> None:
         self._run("DELETE FROM sessions WHERE token = ?", _sum(token))
 
+    def end_all(self, who: str) -> None:
+        """Every session of one person."""
+        self._run("DELETE FROM sessions WHERE who = ?", who)
+
+    def count(self, who: str) -> int:
+        """How many sessions of one person are still good."""
+        return len(self._run("SELECT 1 FROM sessions WHERE who = ? AND ends >= ?", who, self._clock()))
+
     def everybody(self) -> set[str]:
         """Who has a session that is still good."""
         return {row[0] for row in self._run("SELECT DISTINCT who FROM sessions WHERE ends >= ?", self._clock())}

@@ -3,8 +3,10 @@
 Answers belong to the documents they were asked of and go with them; a conversation goes with its last answer.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from app.errors import BadRequest
@@ -86,6 +88,15 @@ class History:
             rows.execute(EMPTY_CONVERSATIONS)
         self._catalogue.removed([])
 
+    def delete_before(self, moment: str) -> int:
+        """Answers that were given before `moment` (ISO 8601, UTC); how many those were."""
+        with self._catalogue.transaction() as rows:
+            gone = rows.execute("DELETE FROM answers WHERE created_at < ?", (moment,)).rowcount
+            rows.execute(EMPTY_CONVERSATIONS)
+        if gone:
+            self._catalogue.removed([])
+        return gone
+
     def judge(self, number: int, verdict: str, note: str = "") -> None:
         """Notes what a person thinks of an answer, instead of what they thought before. Raises BadRequest."""
         if verdict not in VERDICTS:
@@ -100,8 +111,29 @@ class History:
         """Every answer that somebody judged, oldest first."""
         return kept_answers(self._catalogue, "verdict IS NOT NULL")
 
-    def export(self, conversation_id: str, form: str) -> str:
-        """A conversation with its citations as "md", "html" or "json". Raises BadRequest."""
+    def permalink(self, number: int) -> str:
+        """What names one answer for good: its number, and a sum that no other library's answer of that number has."""
+        kept = self.answer(number)
+        told = f"{number} {kept.asked_at} {kept.answer.question} {kept.answer.answer}"
+        return f"{number}-{hashlib.sha256(told.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+    def page_of(self, permalink: str) -> str:
+        """One answer with its citations as a page that stands alone, to be read only. Raises BadRequest."""
+        number = permalink.partition("-")[0]
+        if not number.isdecimal() or len(number) > 9 or self.permalink(int(number)) != permalink:
+            raise BadRequest("there is no answer under this address; it may have been deleted, or is another person's")
+        kept = self.answer(int(number))
+        title = Conversation(permalink, kept.answer.question, 1, kept.asked_at, kept.asked_at)
+        return as_html(title, [kept])
+
+    def export(self, conversation_id: str, form: str, *, is_masked: bool = False) -> str:
+        """A conversation with its citations as "md", "html" or "json", perhaps masked. Raises BadRequest."""
         if form not in FORMS:
             raise BadRequest(f"the form is {form[:20]!r}; it must be one of {', '.join(FORMS)}")
-        return FORMS[form](self.conversation(conversation_id), self.answers(conversation_id))
+        conversation, answers = self.conversation(conversation_id), self.answers(conversation_id)
+        if is_masked:
+            from app.service.masking import masked, masked_answer
+
+            conversation = replace(conversation, title=masked(conversation.title))
+            answers = [masked_answer(kept) for kept in answers]
+        return FORMS[form](conversation, answers)

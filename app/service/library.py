@@ -6,7 +6,7 @@ them; passwords stay in this process's memory. KV and index are the engine's, an
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import ingest
@@ -162,6 +162,13 @@ class Library:
         if path is None:
             raise OriginalMissing(f"the library's copy of {document.name} is gone; hand it over again")
         return ingest.render_page(path, document.kind, page, dpi, self._passwords.get(document.id))
+
+    def files(self, document_id: str) -> dict[str, Path]:
+        """The library's copies of a document's files, by their names in it. Raises NotInLibrary."""
+        document = self.document(document_id)
+        found = {leaf.name: self.originals.path(leaf.id) for leaf in document.leaves() if leaf.kind is not Kind.MAP}
+        under = f"{PurePosixPath(document.name).name}/" if document.kind is Kind.FOLDER else ""
+        return {under + name: path for name, path in found.items() if path is not None}
 
     def delete(self, entry: Entry) -> tuple[Removed, int, int]:
         """What went from the catalogue, then files and bytes of originals. `removals` still names its KV and index."""

@@ -7,6 +7,7 @@ folder. The model is loaded when it is first needed.
 import copy
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +18,20 @@ from app.service.answers import store_answer
 from app.service.engine import LazyEngine, LoadEngine, load_engine, model_key, state_dir
 from app.service.history import History
 from app.service.library import Library, OnSource
+from app.service.line import Line
 from app.service.marks import Pacer, ReadingMarks
 from app.service.originals import private_dir
 from app.service.suggesting import suggested_questions
 from app.service.tags import checked_tags
 from app.service.turns import Turns
 from app.service.values import Entry, Receipt
+from app.service.watching import Watcher
 from app.settings import Settings
 from ingest.document import Document
 from ingest.options import ReadOptions
 from llm.answer import Answer, Answered, AskOptions, Citation, Event, ReadingProgress
 from llm.errors import BadQuestion
+from llm.remote.address import is_remote
 
 if TYPE_CHECKING:
     from app.service.engine import AnyEngine
@@ -47,13 +51,17 @@ class Longleaf:
         on_text: Callable[[str], None] = _ignore,
         load: LoadEngine = load_engine,
         allowance: Allowance | None = None,
+        watchers: Sequence[Watcher] = (),
+        line: Line | None = None,
     ) -> None:
         """`on_text` gets one line now and then while the model is made ready, or another process is waited for.
 
-        `allowance`: how much may be added and asked; None: anything.
+        `allowance`: how much may be added and asked; None: anything. `watchers` are told what happened. `line`: one
+        that several libraries share, so that all their questions are answered in the order in which they came.
         """
         self.settings = settings
-        self._allowance = allowance
+        self._allowance, self._watchers = allowance, tuple(watchers)
+        self._line = line or Line()
         self._on_text, self._load = on_text, load
         self._library = Library(settings.data_dir)
         private_dir(state_dir(settings))
@@ -112,7 +120,10 @@ class Longleaf:
             except BadRequest:
                 self.delete(entry_id)
                 raise
-        return self.entry(entry_id)
+        entry = self.entry(entry_id)
+        for watcher in self._watchers:
+            watcher.added(entry)
+        return entry
 
     def entries(self) -> list[Entry]:
         """Everything in the library, oldest first."""
@@ -129,6 +140,10 @@ class Longleaf:
     def page_image(self, leaf_id: str, page_index: int, dpi: int = 110) -> bytes:
         """PNG of one page of a PDF or image. Raises NotInLibrary, BadRequest, OriginalMissing, IngestError."""
         return self._library.page_image(leaf_id, page_index, dpi)
+
+    def files(self, key: str) -> dict[str, Path]:
+        """The library's own copies of a document's files, by their names in it; not to be changed. NotInLibrary."""
+        return self._library.files(self.entry(key).id)
 
     def answers(self, ids: Sequence[str]) -> list[Answer]:
         """What was answered about exactly these documents together, newest last."""
@@ -155,9 +170,11 @@ class Longleaf:
         options: AskOptions = AskOptions(),  # noqa: B008  frozen
         cancel: threading.Event | None = None,
         conversation: str | None = None,
+        on_wait: Callable[[int], None] = _ignore,
     ) -> Iterator[Event]:
         """Reads what is not read yet, then answers; the answer is kept, in the conversation of that id if one is given.
 
+        `on_wait` is told how many questions are before this one, whenever that changes, until its turn comes.
         `cancel` while reading ends without an answer; while answering, with what had come so far. Raises NotInLibrary,
         ModelNotFound, BadQuestion, ContextOverflow.
         """
@@ -166,7 +183,7 @@ class Longleaf:
         documents = self._documents(ids)
         if self._allowance is not None:
             self._allowance.count_question()
-        return self._asking(ids, documents, question, options, cancel or threading.Event(), conversation)
+        return self._asking(ids, documents, question, options, cancel or threading.Event(), conversation, on_wait)
 
     def search(self, query: str, limit: int = 8) -> tuple[Citation, ...]:
         """The passages of the whole library that fit best, best first; of documents that are indexed.
@@ -197,11 +214,14 @@ class Longleaf:
         entry = self._entry_to_delete(key)
         document_ids = self._library.catalogue.reached(entry.id)
         removed, files, file_bytes = self._library.delete(entry)
-        return Receipt(
+        receipt = Receipt(
             id=entry.id, name=entry.name, documents=len(removed.ids), kept=len(document_ids) - len(removed.ids),
             originals=files, original_bytes=file_bytes, parsed_bytes=removed.parsed_bytes,
             reading_bytes=self._forget_removed(), answers=removed.answers,
         )  # fmt: skip
+        for watcher in self._watchers:
+            watcher.deleted(receipt)
+        return receipt
 
     def close(self) -> None:
         self._library.close()
@@ -251,17 +271,27 @@ class Longleaf:
         options: AskOptions,
         cancel: threading.Event,
         conversation: str | None,
+        on_wait: Callable[[int], None],
     ) -> Iterator[Event]:
         engine = self.engine()
         if not engine.is_ready(documents):
             yield from self._preparing(ids, documents, cancel)
             if cancel.is_set():
                 return
-        for event in engine.ask(documents, question, options, cancel):
-            self._check_still_there(ids, cancel)
-            if isinstance(event, Answered):
-                store_answer(self._library.catalogue, ids, event.answer, conversation)
-            yield event
+        with self._turn_to_ask(cancel, on_wait) as is_ours:
+            if not is_ours:
+                return
+            for event in engine.ask(documents, question, options, cancel):
+                self._check_still_there(ids, cancel)
+                if isinstance(event, Answered):
+                    store_answer(self._library.catalogue, ids, event.answer, conversation)
+                    for watcher in self._watchers:
+                        watcher.answered(ids, event.answer)
+                yield event
+
+    def _turn_to_ask(self, cancel: threading.Event, on_wait: Callable[[int], None]) -> AbstractContextManager[bool]:
+        """A server answers many at once; the model of this machine one after the other."""
+        return nullcontext(True) if is_remote(self.settings.model) else self._line.turn(cancel, on_wait)
 
     def _check_still_there(self, ids: Sequence[str], cancel: threading.Event) -> None:
         """A document that somebody deletes must not be read on: its KV would outlive it."""

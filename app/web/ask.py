@@ -6,6 +6,7 @@ closed; the address of the page names the question or answer, so that a reload f
 """
 
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from app.web.samples import questions_for
 from app.web.services import Services
 from app.web.state import Ask, PageState, View
 from app.web.theme import HIDDEN, fragment
+from llm.answer import Answer
 
 log = logging.getLogger(__name__)
 MAX_QUESTION = 4000  # characters
@@ -116,7 +118,10 @@ class AskPanel:
     def _scope(self, entries: Sequence[Entry], chosen: tuple[str, ...] | None) -> str:
         """Nothing until it is known what is chosen."""
         named = [entry for entry in entries if entry.id in (chosen or ())]
-        return fragments.scope(named, self._longleaf.window_tokens()) if entries and chosen is not None else ""
+        if not entries or chosen is None:
+            return ""
+        free_bytes = shutil.disk_usage(self._longleaf.settings.data_dir).free
+        return fragments.scope(named, self._longleaf.window_tokens(), free_bytes)
 
     def put(self, question: str, ask: Ask, running: str | None) -> Any:
         """Ignored while another question is being answered."""
@@ -152,7 +157,7 @@ class AskPanel:
         there = {entry.id for entry in self._longleaf.entries()}
         chosen = tuple(doc_id for doc_id in kept.documents if doc_id in there)
         return _update(
-            answer=fragments.answered(kept.answer, kept), view=_view_of(kept), shown=kept,
+            answer=self._answered(kept.answer, kept), view=_view_of(kept), shown=kept,
             earlier=self._earlier(kept.documents, kept, kept.conversation), chips="", welcome="",
             chosen=chosen or _KEEP, conversation=kept.conversation,
         )  # fmt: skip
@@ -184,7 +189,7 @@ class AskPanel:
             answer = replace(answer, citations=progress.citations)
         kept = replace(progress.kept, answer=answer) if progress.kept else None
         return _update(
-            answer=fragments.answered(answer, kept), view=View.of(answer.citations, 0, answer.looked_at),
+            answer=self._answered(answer, kept), view=View.of(answer.citations, 0, answer.looked_at),
             running=None, shown=kept, asking=False, chosen=progress.ids, conversation=progress.conversation,
             earlier=self._earlier(progress.ids, kept, progress.conversation),
         )  # fmt: skip
@@ -222,7 +227,7 @@ class AskPanel:
     def _judged(self, shown: KeptAnswer, verdict: str, note: str) -> tuple[str, KeptAnswer]:
         self._longleaf.history.judge(shown.number, verdict, note)
         judged = replace(shown, verdict=verdict, note=note)
-        return fragments.answered(judged.answer, judged), judged
+        return self._answered(judged.answer, judged), judged
 
     def act_earlier(
         self, event: gr.EventData, ask: Ask, running: str | None, chosen: tuple[str, ...] | None
@@ -252,6 +257,9 @@ class AskPanel:
         except LongleafAppError as error:
             log.info("no questions are suggested: %s", error)
             return []
+
+    def _answered(self, answer: Answer, kept: KeptAnswer | None) -> str:
+        return fragments.answered(answer, kept, self._longleaf.history.permalink(kept.number) if kept else "")
 
     def _is_current(self, kept: KeptAnswer) -> bool:
         """Whether the documents that it cites are still in the library."""

@@ -64,6 +64,11 @@ class _Running:
             self.progress = progress
             self.changed.notify_all()
 
+    def waits(self, ahead: int) -> None:
+        """Others asked before."""
+        before = "1 question is" if ahead == 1 else f"{ahead:,} questions are"
+        self.put(replace(self.progress, status=f"{before} answered before yours", reading=None))
+
 
 class Questions:
     """Starts, follows and stops questions. Safe to call from several threads."""
@@ -128,7 +133,7 @@ class Questions:
         asked = running.progress
         try:
             for event in self._longleaf.ask(
-                asked.ids, asked.question, AskOptions(), running.cancel, asked.conversation
+                asked.ids, asked.question, AskOptions(), running.cancel, asked.conversation, running.waits
             ):
                 running.put(running.progress.after(event))
             *_, last = (None, *self._longleaf.history.answers(asked.conversation))

@@ -17,6 +17,7 @@ from app.web.adding import BUSY_S, IDLE_S
 from app.web.events import act_of, arg_of, position, sentence, text_of, ticked_of
 from app.web.render import library as fragments
 from app.web.render.answer import failed
+from app.web.render.sharing import share_tool, shared_list
 from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, Starter, View
 from app.web.theme import HIDDEN, fragment
@@ -39,16 +40,20 @@ class LibraryPanel:
         self.jobs = fragment("ll-jobs")
         self.documents = fragment("ll-documents")
         self.sample_links = fragment("ll-sample-links")
+        self.shared = fragment("ll-shared")
         self.timer = gr.Timer(BUSY_S)
 
     def wire(self, page: gr.Blocks, state: PageState, answer: gr.HTML) -> None:
         """`answer` says why a sample's question was not asked."""
-        news = [self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer, answer]
+        news = [
+            self.documents, self.sample_links, self.jobs, state.chosen, state.shelf, state.ask, self.timer, answer,
+            self.shared,
+        ]  # fmt: skip
         seen = [state.chosen, state.shelf, state.ask]
         page.load(self.refresh, seen, news, **HIDDEN)
         self.timer.tick(self.refresh, seen, news, **HIDDEN)
-        acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view]
-        for panel in (self.documents, self.jobs, self.notice):
+        acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view, self.shared]
+        for panel in (self.documents, self.jobs, self.notice, self.shared):
             panel.select(self.act, [state.chosen, state.shelf, state.view], acted, **HIDDEN)
         found = [self.documents, state.shelf, self.hits]
         self.query.input(self.find_name, [self.query, state.chosen, state.shelf], found, **HIDDEN)
@@ -74,6 +79,7 @@ class LibraryPanel:
             asked,
             gr.Timer(BUSY_S if busy else IDLE_S),
             _not_asked(shelf.starter, starter),
+            self._shared(entries),
         )
 
     def act(self, event: gr.EventData, chosen: Choice, shelf: Shelf, view: View) -> tuple[Any, ...]:
@@ -113,6 +119,10 @@ class LibraryPanel:
                 case "tags", doc_id:
                     self._services.longleaf.tag(doc_id, text_of(event).replace(",", " ").split())
                     shelf_after = replace(shelf, tagging=None)
+                case "share", doc_id:
+                    shelf_after = replace(shelf, sharing=doc_id)
+                case ("share-in" | "withdraw" | "take") as deed, arg:
+                    shelf_after = replace(self._share(deed, arg, text_of(event), shelf), sharing=None)
                 case "dismiss-notice", _:
                     notice = ""
         except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
@@ -124,7 +134,25 @@ class LibraryPanel:
             gr.skip() if chosen_after == (chosen or ()) else chosen_after,
             gr.skip() if shelf_after == shelf else shelf_after,
             gr.skip() if view_after == view else view_after,
+            self._shared(self._entries()),
         )
+
+    def _share(self, deed: str, arg: str, text: str, shelf: Shelf) -> Shelf:
+        """Shares a document in a collection, withdraws one, or takes a copy of another's. BadRequest, OSError."""
+        sharing = self._services.sharing
+        if sharing is None:
+            raise BadRequest("there is nobody here to share with")
+        if deed == "withdraw":
+            sharing.withdraw(arg)
+        elif deed == "take":
+            return replace(shelf, fresh=frozenset(self._services.jobs.submit([sharing.source(arg)])))
+        elif text.strip():
+            sharing.share(self._services.longleaf.entry(arg), self._services.longleaf.files(arg), text)
+        return shelf
+
+    def _shared(self, entries: Sequence[Entry]) -> str:
+        sharing = self._services.sharing
+        return "" if sharing is None else shared_list(sharing.others(), {entry.id for entry in entries})
 
     def find_name(self, query: str, chosen: Choice, shelf: Shelf) -> tuple[Any, ...]:
         """The documents whose names or tags hold what is being typed."""
@@ -151,9 +179,12 @@ class LibraryPanel:
 
     def _listing(self, chosen: Choice, shelf: Shelf) -> str:
         jobs = {job.entry_id: job for job in self._services.jobs.jobs() if job.entry_id is not None}
+        sharing = self._services.sharing
+        shared = {one.document: one for one in sharing.own()} if sharing is not None else {}
         return fragments.document_list(
-            self._entries(), chosen or (), shelf.confirming, jobs, tagging=shelf.tagging, query=shelf.query
-        )
+            self._entries(), chosen or (), shelf.confirming, jobs, tagging=shelf.tagging, query=shelf.query,
+            share_tool=lambda entry: share_tool(entry, shared, shelf.sharing == entry.id) if sharing else "",
+        )  # fmt: skip
 
     def _entries(self) -> list[Entry]:
         """Newest first."""

@@ -7,6 +7,7 @@ import gradio as gr
 from app.web.adding import AddPanel
 from app.web.ask import AskPanel
 from app.web.asking import Questions
+from app.web.compare import ComparePanel
 from app.web.history import HistoryPanel
 from app.web.library import LibraryPanel
 from app.web.render.page import header, modes
@@ -31,7 +32,8 @@ def build(services: Services) -> gr.Blocks:
             chosen=gr.State(None), shelf=gr.State(Shelf()), view=gr.State(View()), ask=gr.State(Ask()),
             conversation=gr.State(None), shown=gr.State(None),
         )  # fmt: skip
-        fragment("ll-header", header(services.longleaf.settings.model, services.person, services.banner))
+        model = services.longleaf.settings.model
+        fragment("ll-header", header(model, services.person, services.banner, is_admin=services.is_admin))
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-library-column", min_width=0):
                 fragment("ll-library-title", '<h2 class="ll-label">Library</h2>')
@@ -42,6 +44,7 @@ def build(services: Services) -> gr.Blocks:
                 fragment("ll-modes", modes())
                 ask = AskPanel(services, questions)
                 table = TablePanel(services)
+                compare = ComparePanel(services)
             with gr.Column(elem_id="ll-viewer-column", min_width=0):
                 viewer = ViewerPanel(services.longleaf)
         adding.wire(state, library.notice, library.timer, ask.answer, (ask.welcome, library.sample_links), library.jobs)
@@ -49,6 +52,7 @@ def build(services: Services) -> gr.Blocks:
         ask.wire(page, state, library.documents)
         viewer.wire(state)
         table.wire(page, state)
+        compare.wire(page, state)
         history.wire(page, state, library.notice, ask.answer, ask.earlier)
     page.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     # After every event Gradio sums up the times of all earlier ones with pandas, for a dashboard that is off here.

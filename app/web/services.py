@@ -1,10 +1,12 @@
-"""What the panels work with: the library, the background work, the uploads, the samples, the tables."""
+"""What the panels work with: library, background work, uploads, samples, tables, comparisons."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 from app.jobs import Jobs
 from app.service import Longleaf
+from app.service.sharing import Sharing
+from app.web.comparing import Comparisons
 from app.web.host.uploads import Uploads
 from app.web.samples import Sample
 from app.web.tabling import Tables
@@ -23,8 +25,14 @@ class Services:
     samples: tuple[Sample, ...]
     paths_allowed: bool
     person: str | None = None
+    is_admin: bool = False
     banner: str = ""
+    sharing: Sharing | None = None  # with others on the same server; None where there are none
 
     @cached_property
     def tables(self) -> Tables:
         return Tables(self.longleaf)
+
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        return Comparisons(self.longleaf)

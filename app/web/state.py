@@ -25,6 +25,7 @@ class Shelf:
     query: str = ""  # names and tags that hold it are listed
     confirming: str | None = None  # document whose deletion waits for a yes
     tagging: str | None = None  # document whose tags are being written
+    sharing: str | None = None  # document whose collection is being named
     starter: Starter | None = None
 
 

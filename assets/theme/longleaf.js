@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const PHONE = matchMedia("(max-width: 820px)");
+  const MODES = ["ask", "table", "compare"];
   const AT_ONCE = 6; // files sent at the same time
   const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
   const SHARP_FROM = 1.5; // from this zoom on, the page image is asked for in a higher resolution
@@ -47,6 +48,7 @@
       showEvidence(stage);
     }
     markShown();
+    tellWhatIsDone(element);
   }
 
   /* The address names the question or the answer that is shown, so that a reload, or another device, finds it again. */
@@ -66,9 +68,42 @@
       details.ontoggle = () => (details.open ? opened.add(details.dataset.keep) : opened.delete(details.dataset.keep), centreThumb(details));
       centreThumb(details);
     }
-    for (const toggle of element.querySelectorAll("[data-toggle=heat]"))
-      toggle.setAttribute("aria-pressed", document.body.classList.contains("ll-show-heat"));
+    showLayers(element);
   }
+
+  /* Over the page lies the heat, or the patches, or neither; it stays so from page to page. */
+  function showLayers(element) {
+    for (const toggle of element.querySelectorAll("[data-toggle=heat], [data-toggle=patches]"))
+      toggle.setAttribute("aria-pressed", document.body.classList.contains("ll-show-" + toggle.dataset.toggle));
+  }
+
+  function toggleLayer(layer) {
+    const on = !document.body.classList.contains("ll-show-" + layer);
+    for (const each of ["heat", "patches"]) document.body.classList.toggle("ll-show-" + each, on && each === layer);
+    showLayers(document);
+  }
+
+  // --- Notices: what was finished while nobody looked ----------------------------------------------------------------
+  const TITLE = "Longleaf";
+  const underWay = new Map(); // what is being read or answered -> what to say when it is done
+
+  function tellWhatIsDone(element) {
+    const done = [];
+    for (const item of element.querySelectorAll("[data-under-way]")) underWay.set(item.dataset.key, item.dataset.underWay);
+    for (const item of element.querySelectorAll("[data-done]"))
+      if (underWay.delete(item.dataset.key)) done.push(item.dataset.done);
+    for (const button of element.querySelectorAll("[data-toggle=notify]"))
+      button.hidden = !("Notification" in window) || Notification.permission !== "default";
+    if (!done.length || !document.hidden) return;
+    const said = done.length === 1 ? done[0] : done.length + " documents are read";
+    document.title = "\u2713 " + said;
+    if ("Notification" in window && Notification.permission === "granted")
+      try {
+        const notice = new Notification("Longleaf", { body: said, tag: "longleaf" });
+        notice.onclick = () => (window.focus(), notice.close());
+      } catch { /* phones want a service worker for this; the title says it all the same */ }
+  }
+  document.addEventListener("visibilitychange", () => document.hidden || (document.title = TITLE));
 
   function centreThumb(details) {
     const strip = details.querySelector(".ll-thumb-strip"), thumb = details.querySelector(".ll-thumb-shown");
@@ -120,6 +155,7 @@
 
   // --- Sending files ---------------------------------------------------------------------------------------------------
   function wireDrop(zone, trigger) {
+    sendPasted = (files) => send(zone, trigger, files);
     const inputs = zone.querySelectorAll("input[type=file]");
     zone.addEventListener("click", (event) => {
       const pick = event.target.closest("[data-pick]");
@@ -145,6 +181,27 @@
                                    : [...event.dataTransfer.files].map((file) => [file.name, file]);
       send(zone, trigger, files);
     });
+  }
+
+  /* Files and pictures that are pasted anywhere are added; text only where no field takes it. */
+  let sendPasted = null;
+  document.addEventListener("paste", (event) => {
+    if (!sendPasted) return;
+    const files = [...(event.clipboardData?.files ?? [])].map((file) => [pastedName(file), file]);
+    const text = event.target.closest?.("input, textarea, [contenteditable]") ? "" : event.clipboardData?.getData("text/plain") ?? "";
+    if (!files.length && text.trim()) files.push([`pasted ${now()}.txt`, new File([text], "pasted.txt", { type: "text/plain" })]);
+    if (!files.length) return;
+    event.preventDefault();
+    sendPasted(files);
+  });
+
+  /* Browsers call every pasted picture image.png. */
+  function pastedName(file) {
+    return /^image\.\w+$/.test(file.name) ? `pasted ${now()}.${file.name.split(".")[1]}` : file.name;
+  }
+
+  function now() {
+    return new Date().toISOString().slice(0, 19).replaceAll(":", "-").replace("T", " ");
   }
 
   async function walk(entry, above) {
@@ -226,14 +283,12 @@
     const toggle = event.target.closest("[data-toggle]")?.dataset.toggle;
     if (toggle === "library") document.body.classList.toggle("ll-library-open");
     if (toggle === "answer") document.querySelector("#ll-answer")?.scrollIntoView({ behavior: "smooth", block: "start" });
-    if (toggle === "ask" || toggle === "table") {
-      document.body.classList.toggle("ll-table-mode", toggle === "table");
+    if (MODES.includes(toggle)) {
+      for (const mode of MODES) document.body.classList.toggle(`ll-${mode}-mode`, toggle === mode);
       for (const mode of document.querySelectorAll(".ll-mode")) mode.setAttribute("aria-pressed", mode.dataset.toggle === toggle);
     }
-    if (toggle === "heat") {
-      const on = document.body.classList.toggle("ll-show-heat");
-      event.target.closest("[data-toggle]").setAttribute("aria-pressed", on);
-    }
+    if (toggle === "heat" || toggle === "patches") toggleLayer(toggle);
+    if (toggle === "notify") Notification.requestPermission().then(() => tellWhatIsDone(document));
     const copy = event.target.closest("[data-copy]");
     if (copy) copyText(copy);
     if (toggle === "dark") {
@@ -256,6 +311,16 @@
   // Enter in a field of a list (a name, tags, a note) is done with it.
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("input[data-act]")) event.target.blur();
+  });
+
+  /* The words over a page image are pieces of a drawing: what is copied of them gets its lines back. */
+  document.addEventListener("copy", (event) => {
+    const selection = getSelection();
+    if (!selection.rangeCount || !selection.anchorNode?.parentElement?.closest(".ll-words")) return;
+    const lines = selection.getRangeAt(0).cloneContents().querySelectorAll("text");
+    if (lines.length < 2) return;
+    event.clipboardData.setData("text/plain", [...lines].map((line) => line.textContent).join("\n"));
+    event.preventDefault();
   });
 
   // A file dropped beside the zone must not replace the page.

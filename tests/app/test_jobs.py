@@ -133,3 +133,33 @@ def test_a_failed_source_is_tried_again_and_forgotten(
     jobs.dismiss(job_id)
     with pytest.raises(BadRequest, match="there is no job"):
         jobs.dismiss(job_id)
+
+
+def test_a_reading_outlives_its_process_and_one_that_was_stopped_does_not(
+    longleaf: Longleaf, texts: SimpleNamespace, engine: Any
+) -> None:
+    """As when a server is stopped, or killed, in mid-reading and started again."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def during_reading() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    entries = [longleaf.add(source) for source in (texts.lease, texts.notes)]
+    engine.during_reading = during_reading
+    first = Jobs(longleaf)
+    job_ids = [first.read(entry.id) for entry in entries]
+    assert begun.wait(30)
+    first.cancel(job_ids[1])
+    killed = Jobs(longleaf)  # a second process finds what the first has noted so far
+    assert killed.resume() != []
+    go_on.set()
+    for status in killed.jobs():
+        assert wait_for(killed, status.id).stage == "done"
+    first.close()
+    killed.close()
+    assert longleaf.entry(entries[0].id).is_read
+    assert not longleaf.entry(entries[1].id).is_read
+    last = Jobs(longleaf)
+    assert last.resume() == []
+    last.close()

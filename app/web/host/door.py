@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import UnknownToken, sentence_of
 from app.http.api import ROOMS
 from app.http.failing import response_of
-from app.web.host.entrance import Entrance, Refused
+from app.web.host.admin import Administration
+from app.web.host.entrance import Entrance, Guest, Refused
 from app.web.host.homes import Homes
 from app.web.theme import THEME_DIR
 
@@ -40,8 +41,10 @@ class FrontDoor:
         keep_s: float,
         always_secure: bool = False,
         is_over: Callable[[str], bool] | None = None,
+        administration: Administration | None = None,
     ) -> None:
         """`is_over` says which homes are deleted, with all that is in them; None: none ever is."""
+        self._administration = administration
         self._entrance, self._homes = entrance, homes
         self._keep_s, self._always_secure, self._is_over = keep_s, always_secure, is_over
 
@@ -75,11 +78,23 @@ class FrontDoor:
             guest = self._entrance.guest(token)
         if guest is None:
             return _turned_away(request)
+        if request.url.path.startswith("/admin") and self._administration is not None:
+            return await self._administer(self._administration, guest, request)
         try:
             return await self._homes.at(guest)
         except Exception as error:
             log.exception("a home could not be opened")
             return PlainTextResponse(sentence_of(error) or "Longleaf failed at this; its log says more.", 500)
+
+    async def _administer(self, administration: Administration, guest: Guest, request: Request) -> Response:
+        match request.url.path, request.method:
+            case "/admin", "GET":
+                return await administration.page(guest)
+            case "/admin", "POST":
+                return await administration.act(guest, await _form(request))
+            case "/admin/audit.jsonl", "GET":
+                return await administration.export(guest)
+        return PlainTextResponse("There is nothing at this address.", 404, NOT_STORED)
 
     async def _enter(self, request: Request) -> Response:
         form = await _form(request)
@@ -124,8 +139,8 @@ class FrontDoor:
 
 def _turned_away(request: Request) -> Response:
     """Who opens the page is led to the entrance; anything else is only refused."""
-    if request.method == "GET" and request.url.path == "/":
-        to = "/?" + request.url.query if request.url.query else "/"
+    if request.method == "GET" and request.url.path in ("/", "/admin"):
+        to = request.url.path + ("?" + request.url.query if request.url.query else "")
         return RedirectResponse(f"/login?to={quote(to)}", 303, NOT_STORED)
     if request.url.path.startswith(ROOMS):
         return response_of(UnknownToken("no token of a person here came with this; see `python app.py tokens add`"))
@@ -144,4 +159,4 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _inside(to: str) -> str:
     """An address of this page, never of another one."""
-    return to if to.startswith("/?") else "/"
+    return to if to.startswith("/?") or to == "/admin" else "/"

@@ -1,5 +1,5 @@
 """What stands in front of every request: whose host name it may carry, from which site it may come, and the headers
-that keep the page from loading anything from elsewhere.
+that keep the page from loading anything from elsewhere; and what may be known of the server's health.
 
 Guarantees: on a loopback address, a request for another host name (DNS rebinding) or one that changes something and
 comes from another site is refused; Gradio's upload door stays shut, since Longleaf has its own. Streams of open pages
@@ -7,12 +7,19 @@ are ended cleanly when the server stops.
 """
 
 import asyncio
+import logging
+import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.logs import ACCESS
+from app.web.host.metrics import CONTENT_TYPE, Metrics
+
+access = logging.getLogger(ACCESS)
+NOT_STORED = {"cache-control": "no-store"}
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Gradio builds its templates with Function() and styles elements in place: hence the two 'unsafe-…'. Nothing may come
 # from, or go to, any other address.
@@ -47,8 +54,9 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """ASGI middleware. `host` is the address that the server is bound to; None: any name may lead here."""
 
-    def __init__(self, app: ASGIApp, host: str | None) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, host: str | None, metrics: Metrics | None = None) -> None:
+        """`metrics` are told to this machine alone, at /metrics."""
+        self._app, self._metrics = app, metrics
         self._hosts = LOOPBACK | {host} if host is not None and is_loopback(host) else None
         self._running: set[asyncio.Task[object]] = set()
         self._is_ending = False
@@ -62,6 +70,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
+            return
+        if (told := self._told(scope)) is not None:
+            await told(scope, receive, send)
             return
         refused = self._refusal(scope)
         if refused is not None:
@@ -78,12 +89,15 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = has_ended = False
+        began = time.monotonic()
 
         async def send_with_headers(message: Message) -> None:
             nonlocal has_begun, has_ended
             if message["type"] == "http.response.start":
                 has_begun = True
-                MutableHeaders(scope=message).update(HEADERS)
+                given = MutableHeaders(scope=message)
+                given.update({name: value for name, value in HEADERS.items() if name not in given})
+                self._note(scope, message["status"], time.monotonic() - began)
             has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
@@ -96,6 +110,24 @@ class Guard:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             elif not has_begun:
                 await PlainTextResponse("Longleaf is being closed.", status_code=503)(scope, receive, send)
+
+    def _told(self, scope: Scope) -> Response | None:
+        """What watches over the server may ask: /healthz anybody, /metrics only who is on this machine itself."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            return None
+        if scope["path"] == "/healthz":
+            return PlainTextResponse("ok\n", headers=NOT_STORED)
+        if scope["path"] == "/metrics" and self._metrics is not None and _is_here(scope):
+            return Response(self._metrics.text(), headers={**NOT_STORED, "content-type": CONTENT_TYPE})
+        return None
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts the request, and logs it without its query, which may name an answer."""
+        if self._metrics is not None and scope["type"] == "http":
+            self._metrics.responded(status)
+        if access.isEnabledFor(logging.INFO) and scope["type"] == "http":
+            facts = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(1000 * seconds)}
+            access.info("%s %s", scope["method"], scope["path"], extra={"facts": facts})
 
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
@@ -111,6 +143,12 @@ class Guard:
         if not same or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "This request comes from another site; open Longleaf's own page."
         return None
+
+
+def _is_here(scope: Scope) -> bool:
+    """Whether the request begins on this machine, with no proxy between."""
+    client = scope.get("client")
+    return client is not None and is_loopback(client[0]) and "x-forwarded-for" not in Headers(scope=scope)
 
 
 def _host_name(host: str) -> str | None:

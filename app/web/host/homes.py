@@ -56,6 +56,11 @@ class Homes:
                 self._homes[guest.home] = await self._opened(guest)
             return self._homes[guest.home].app
 
+    def opened(self, home_id: str) -> Services | None:
+        """What works in a home that somebody has opened; None for one that nobody has since the start."""
+        home = self._homes.get(home_id)
+        return home.services if home is not None else None
+
     async def close(self, home_id: str) -> None:
         """Ends what goes on in a home, if it is open."""
         async with self._doors.setdefault(home_id, asyncio.Lock()):

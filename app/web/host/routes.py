@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from app.errors import NotInLibrary, sentence_of
+from app.service.masking import masked_answer
 from app.web.services import Services
 from ingest.errors import SourceTooLarge
 
@@ -19,11 +20,13 @@ TABLE_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }  # fmt: skip
 MIN_DPI, MAX_DPI = 36, 300
+READ_ONLY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
 
 def page_routes(services: Services) -> APIRouter:
     """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>;
-    GET /export/<conversation>.<md, html or json>, /export/feedback.json, /table/<id>.<xlsx, csv or jsonl>."""
+    GET /export/<conversation>.<md, html or json>?mask=1, /export/feedback.json, /answer/<permalink>,
+    /table/<id>.<xlsx, csv or jsonl>."""
     router = APIRouter(include_in_schema=False)
     longleaf, uploads = services.longleaf, services.uploads
 
@@ -55,16 +58,25 @@ def page_routes(services: Services) -> APIRouter:
         return Response(status_code=204)
 
     @router.get("/export/{name}.{form}")
-    def export(name: str, form: str) -> Response:
+    def export(name: str, form: str, mask: bool = False) -> Response:
         history = longleaf.history
         try:
             if (name, form) == ("feedback", "json"):
-                text = json.dumps([kept.as_json() for kept in history.judged()], ensure_ascii=False, indent=2)
+                judged = [masked_answer(kept) if mask else kept for kept in history.judged()]
+                text = json.dumps([kept.as_json() for kept in judged], ensure_ascii=False, indent=2)
             else:
-                text = history.export(name, form)
+                text = history.export(name, form, is_masked=mask)
         except Exception as error:
             raise _as_http(error, 404) from error
         return _download(f"{name}.{form}", text, EXPORT_TYPES[form])
+
+    @router.get("/answer/{permalink}")
+    def answer(permalink: str) -> Response:
+        try:
+            text = longleaf.history.page_of(permalink)
+        except Exception as error:
+            raise _as_http(error, 404) from error
+        return Response(text, media_type="text/html", headers={**NOT_STORED, **READ_ONLY})
 
     @router.get("/table/{table_id}.{form}")
     def table(table_id: str, form: str) -> Response:

@@ -15,15 +15,16 @@ from app.http.tokens import Tokens
 from app.settings import Settings
 from app.web import theme
 from app.web.host.guard import Guard, is_loopback
+from app.web.host.metrics import Metrics
 from app.web.host.routes import page_routes
 from app.web.services import Services
 
 CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longer than this
 
 
-def web_app(page: gr.Blocks, services: Services, host: str) -> Guard:
+def web_app(page: gr.Blocks, services: Services, host: str, metrics: Metrics | None = None) -> Guard:
     """Everything that answers on the address, guard included, for one person."""
-    return Guard(with_programs(home_app(page, services), services, is_open=is_loopback(host)), host)
+    return Guard(with_programs(home_app(page, services), services, is_open=is_loopback(host)), host, metrics)
 
 
 def with_programs(app: ASGIApp, services: Services, *, is_open: bool) -> TwoDoors:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from app.service import Conversation, Entry, KeptAnswer
 from app.service.values import VERDICTS
 from app.web.render.basics import bar, button, count, duration, escape, icon, name, number
+from app.web.render.fit import fit
+from app.web.render.markup import rendered
 from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
 
-MARK = re.compile(r"\[(\d{1,2})\]")
 STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
 MAX_LEFT_OUT_SHOWN = 100
 NOT_FOUND = re.compile(r"^not found\s*[:.,]?\s*", re.IGNORECASE)  # the title says it already
@@ -23,15 +24,17 @@ def in_progress(
 
     `run` finds it again after a reload.
     """
-    body = f'<div class="ll-text ll-streaming">{escape(text)}<i class="ll-caret"></i></div>' if text else ""
-    working = "" if text else _working(status, progress)
+    written = rendered(text, last='<i class="ll-caret"></i>') if text else ""
+    body = f'<div class="ll-text ll-streaming">{written}</div>' if text else ""
+    doing = "" if text else working(status, progress)
     evidence = f'<p class="ll-meta">{count(found, "passage")} found; the first is shown beside.</p>' if found else ""
-    inside = f"{_asked(question)}{working}{body}{evidence}"
-    address = f' data-address="run={escape(run)}"' if run else ""
+    inside = f"{_asked(question)}{doing}{body}{evidence}"
+    address = f' data-address="run={escape(run)}" data-key="question" data-under-way="An answer"' if run else ""
     return f'<article class="ll-answer" aria-live="polite" aria-busy="true"{address}>{inside}</article>'
 
 
-def _working(status: str, progress: ReadingProgress | None) -> str:
+def working(status: str, progress: ReadingProgress | None) -> str:
+    """What is being done before the first word, and how far that is."""
     if progress is None:
         return f'<p class="ll-meta" role="status">{escape(status)}</p>{bar(0, 0, status)}'
     verb = "Indexing" if progress.stage == "index" else "Reading"
@@ -47,30 +50,35 @@ def _working(status: str, progress: ReadingProgress | None) -> str:
 
 def failed(question: str, sentence: str, text: str = "") -> str:
     """A question that could not be answered, with the reason; what had been said stays."""
-    said = f'<div class="ll-text">{escape(text)}</div>' if text else ""
+    said = f'<div class="ll-text">{rendered(text)}</div>' if text else ""
     return (
         f'<article class="ll-answer" aria-live="polite">{_asked(question)}{said}'
         f'<p class="ll-error" role="alert">{escape(sentence)}</p></article>'
     )
 
 
-def answered(answer: Answer, kept: KeptAnswer | None = None) -> str:
-    """The whole answer; what can be done with it, if it is kept. Where the viewer is at is marked in the browser."""
-    address = f' data-address="answer={kept.number}"' if kept else ""
+def answered(answer: Answer, kept: KeptAnswer | None = None, permalink: str = "") -> str:
+    """The whole answer; what can be done with it, if it is kept. Where the viewer is at is marked in the browser.
+
+    `permalink` names the page on which it can be read only.
+    """
+    done = f'data-key="question" data-done="{escape(answer.question)}: answered"'
+    address = f' data-address="answer={kept.number}" {done}' if kept else ""
     return (
         f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer)}'
-        f"{tools(kept) if kept else ''}{_citations(answer)}{coverage_line(answer.coverage)}"
+        f"{tools(kept, permalink) if kept else ''}{_citations(answer)}{coverage_line(answer.coverage)}"
         f"{timing_line(answer.timing, answer.model.name)}{_feedback(kept) if kept else ''}</article>"
     )
 
 
-def tools(kept: KeptAnswer) -> str:
+def tools(kept: KeptAnswer, permalink: str) -> str:
     """Copying happens in the browser (assets/theme/longleaf.js)."""
     copy = f'<button type="button" class="ll-link" data-copy="{escape(as_text(kept.answer))}">Copy</button>'
+    link = f'<a class="ll-link" href="/answer/{escape(permalink)}" target="_blank">Link</a>' if permalink else ""
     again = button("Ask again", "again", css="ll-link", aria="Ask the same question again")
     edit = button("Edit", "edit", css="ll-link", aria="Change the question and ask it")
     away = button("Delete", "delete-answer", css="ll-link", aria="Delete this answer")
-    return f'<p class="ll-answer-tools">{copy}{again}{edit}{away}</p>'
+    return f'<p class="ll-answer-tools">{copy}{again}{edit}{link}{away}</p>'
 
 
 def as_text(answer: Answer) -> str:
@@ -106,29 +114,18 @@ def _asked(question: str) -> str:
 def _body(answer: Answer) -> str:
     stopped = '<p class="ll-meta">Stopped: this is what had come so far.</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
-        return f'<div class="ll-text">{_with_marks(answer.answer, len(answer.citations))}</div>{stopped}'
+        return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{stopped}'
+    return said_plainly(answer)
+
+
+def said_plainly(answer: Answer) -> str:
+    """That the documents do not hold an answer."""
     text = NOT_FOUND.sub("", answer.answer.strip())
     said = f"<p>{escape(text[:1].upper() + text[1:])}</p>" if text else ""
     return (
         f'<div class="ll-not-found"><p class="ll-not-found-title">Not found in the '
         f"{'documents' if answer.coverage.sources > 1 else 'document'}</p>{said}</div>"
     )
-
-
-def _with_marks(text: str, num_citations: int) -> str:
-    """[n] becomes a button where citation n exists; citations that the text does not name are put after it."""
-    named: set[int] = set()
-
-    def as_button(match: re.Match[str]) -> str:
-        number_ = int(match[1])
-        if not 1 <= number_ <= num_citations:
-            return match[0]
-        named.add(number_)
-        return _mark(number_ - 1)
-
-    marked = MARK.sub(as_button, escape(text.strip()))
-    rest = " ".join(_mark(index) for index in range(num_citations) if index + 1 not in named)
-    return f"{marked} {rest}" if rest else marked
 
 
 def _mark(index: int) -> str:
@@ -231,10 +228,10 @@ def _earlier(kept: KeptAnswer) -> str:
     )
 
 
-def scope(chosen: Sequence[Entry], window_tokens: int | None) -> str:
+def scope(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | None = None) -> str:
     """Which documents the question goes to, and whether the model can take them in at once; above the question.
 
-    `window_tokens` is None while no model is loaded.
+    `window_tokens` is None while no model is loaded; `free_bytes` of the disk that readings go to.
     """
     names = [entry.name for entry in chosen]
     if not names:
@@ -244,34 +241,7 @@ def scope(chosen: Sequence[Entry], window_tokens: int | None) -> str:
     else:
         inside = f'Asking <b title="{escape(", ".join(names))}">{count(len(names), "document")}</b>'
     toggle = '<button type="button" class="ll-link ll-phone" data-toggle="library">Documents</button>'
-    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{_fit(chosen, window_tokens)}'
-
-
-def _fit(chosen: Sequence[Entry], window_tokens: int | None) -> str:
-    """How the chosen documents fit the model's window, and what follows from that for the answer."""
-    known = [entry.tokens for entry in chosen if entry.tokens is not None]
-    if not known or len(known) < len(chosen) or window_tokens is None:
-        return ""
-    total = sum(known)
-    if total <= window_tokens:
-        facts = f"{number(total)} of the {number(window_tokens)} tokens that the model can take in at once"
-        how = "The model sees every token of the chosen documents."
-    elif all(entry.is_read for entry in chosen):
-        facts = f"{number(total)} tokens, all read: the question goes to all of them"
-        how = (
-            f"More than the {number(window_tokens)} that the model can take in at once. Of what was read, each of its "
-            "layers sees the blocks that fit the question; most answers are then written from the best passages."
-        )
-    else:
-        facts = f"{number(total)} tokens, not all read yet: answered from the best passages"
-        how = (
-            f"More than the {number(window_tokens)} that the model can take in at once. Once the documents are read "
-            "whole, questions go to all of them; choosing fewer documents helps, too."
-        )
-    over = " ll-fit-over" if total > window_tokens else ""
-    meter = bar(total, window_tokens, "Share of the model's window")
-    said = f'<details><summary class="ll-meta">{facts}</summary><p class="ll-meta">{how}</p></details>'
-    return f'<div class="ll-fit{over}">{meter}{said}</div>'
+    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, window_tokens, free_bytes)}'
 
 
 def suggestions(questions: Sequence[str]) -> str:

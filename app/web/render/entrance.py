@@ -3,7 +3,7 @@
 from app.web.render.basics import escape
 from app.web.render.page import MARK
 
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--ground:#f7f6f1;--ink:#1c2520;--quiet:#566059;--line:#cdc9bc;--field:#fff;--pine:#24523c;
 --on:#fff;--bad:#9a2b1f}
 @media(prefers-color-scheme:dark){:root{--ground:#101512;--ink:#e5ebe6;--quiet:#9da196;--line:#3d4741;--field:#19201c;
@@ -46,7 +46,7 @@ def _page(title: str, body: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>'
         f"{escape(title)} · Longleaf</title>"
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
-        f"<style>{_STYLE}</style></head><body><main>{MARK}<h1>Longleaf</h1>{body}</main></body></html>"
+        f"<style>{STYLE}</style></head><body><main>{MARK}<h1>Longleaf</h1>{body}</main></body></html>"
     )
 
 

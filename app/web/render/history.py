@@ -43,9 +43,15 @@ def _tools(item: Conversation) -> str:
         f'<a class="ll-link" href="{place}.{ending}" download title="Export as {label}, with citations">{label}</a>'
         for ending, label in FORMS
     )
+    hidden = " ".join(
+        f'<a class="ll-link" href="{place}.{ending}?mask=1" download '
+        f'title="Export as {label} with e-mail addresses, phone, card and account numbers masked">{label}</a>'
+        for ending, label in FORMS
+    )
     rename = button("Rename", "rename", item.id, css="ll-link")
     delete = button(icon("bin"), "delete-conversation", item.id, css="ll-round", aria=f"Delete {item.title}")
-    return f'<p class="ll-talk-tools">{rename} {files}{delete}</p>'
+    masked = f'<p class="ll-talk-tools"><span class="ll-meta">Masked</span>{hidden}</p>'
+    return f'<p class="ll-talk-tools">{rename} {files}{delete}</p>{masked}'
 
 
 def _confirm(item: Conversation) -> str:

@@ -1,6 +1,6 @@
 """Fragments of the library panel: the documents, the work that goes on, receipts and the sample starters."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from app.jobs import JobStatus
@@ -33,6 +33,8 @@ STAGE_NAMES = {
     "cancelled": "Cancelled",
 }
 MAX_PROBLEMS_SHOWN = 200
+# The browser shows it as long as it was never asked whether it may (assets/theme/longleaf.js).
+NOTIFY = '<button type="button" class="ll-link ll-notify" data-toggle="notify" hidden>Tell me when it is done</button>'
 
 
 def drop_zone() -> str:
@@ -57,16 +59,24 @@ def document_list(
     *,
     tagging: str | None = None,
     query: str = "",
+    share_tool: Callable[[Entry], str] = lambda entry: "",
 ) -> str:
     """Newest first. `confirming` is the document whose deletion waits for a yes, `tagging` whose tags are written.
 
-    `jobs` are by document; with a `query`, only documents whose name or tags hold it are listed.
+    `jobs` are by document; with a `query`, only documents whose name or tags hold it are listed. `share_tool` is what
+    can be done about sharing a document that is chosen.
     """
     if not entries:
         return '<p class="ll-quiet">No documents yet.</p>'
     found = [entry for entry in entries if is_named(entry, query)]
     rows = "".join(
-        _row(entry, entry.id in chosen, entry.id == confirming, entry.id == tagging, jobs.get(entry.id))
+        _row(
+            entry,
+            entry.id in chosen,
+            entry.id == confirming,
+            jobs.get(entry.id),
+            _tags(entry, entry.id in chosen, entry.id == tagging, share_tool),
+        )
         for entry in found
     )
     nothing = '<p class="ll-quiet">No name or tag holds that.</p>' if query and not found else ""
@@ -93,19 +103,29 @@ def _choose_all(entries: Sequence[Entry], chosen: Collection[str]) -> str:
     )
 
 
-def _row(entry: Entry, is_chosen: bool, is_confirming: bool, is_tagging: bool, job: JobStatus | None) -> str:
+def _row(entry: Entry, is_chosen: bool, is_confirming: bool, job: JobStatus | None, tags: str) -> str:
     checked = " checked" if is_chosen else ""
     return (
-        f'<li class="ll-doc{" ll-doc-chosen" if is_chosen else ""}">'
+        f'<li class="ll-doc{" ll-doc-chosen" if is_chosen else ""}"{_noticed(entry, job)}>'
         f'<input type="checkbox" data-act="choose" data-arg="{escape(entry.id)}" '
         f'aria-label="Ask about {escape(entry.name)}"{checked}>'
         f'<div class="ll-doc-body">'
         f"{button(name(entry.name), 'open', entry.id, css='ll-doc-name', aria='Show ' + entry.name)}"
-        f'<p class="ll-meta">{_facts(entry)}</p>{_reading(entry, job)}{_tags(entry, is_chosen, is_tagging)}'
+        f'<p class="ll-meta">{_facts(entry)}</p>{_reading(entry, job)}{tags}'
         f"{problems(entry.problems)}</div>"
         f"{button(icon('bin'), 'delete', entry.id, css='ll-round', aria='Delete ' + entry.name)}"
         f"{_confirm(entry) if is_confirming else ''}</li>"
     )
+
+
+def _noticed(entry: Entry, job: JobStatus | None) -> str:
+    """What the browser tells a person who looks elsewhere, once the reading is done (assets/theme/longleaf.js)."""
+    key = f' data-key="{escape(entry.id)}"'
+    if job is not None and job.stage == "failed":
+        return f'{key} data-done="{escape(entry.name)} could not be read"'
+    if job is not None and not job.is_finished:
+        return f'{key} data-under-way="{escape(entry.name)}"'
+    return f'{key} data-done="{escape(entry.name)} is read whole"' if entry.is_read else ""
 
 
 def _facts(entry: Entry) -> str:
@@ -123,7 +143,7 @@ def _reading(entry: Entry, job: JobStatus | None) -> str:
     if job is not None and not job.is_finished:
         stop = button("Stop", "cancel", job.id, css="ll-link", aria=f"Stop reading {entry.name}")
         shown = bar(job.done, job.total, f"Progress of {entry.name}")
-        facts = f'<p class="ll-meta">{job_facts(job)}</p>'
+        facts = f'<p class="ll-meta">{job_facts(job)} {NOTIFY}</p>'
         return f'<div class="ll-reading"><div class="ll-progress">{shown}{stop}</div>{facts}</div>'
     if entry.is_read:
         return ""
@@ -136,8 +156,8 @@ def _reading(entry: Entry, job: JobStatus | None) -> str:
     return f'<div class="ll-reading">{error}{state}</div>'
 
 
-def _tags(entry: Entry, is_chosen: bool, is_tagging: bool) -> str:
-    """Tags; of a chosen document they can be changed."""
+def _tags(entry: Entry, is_chosen: bool, is_tagging: bool, share_tool: Callable[[Entry], str]) -> str:
+    """Tags; of a chosen document they can be changed, and it can be shared."""
     if is_tagging:
         return (
             f'<input class="ll-input" data-act="tags" data-arg="{escape(entry.id)}" '
@@ -146,6 +166,7 @@ def _tags(entry: Entry, is_chosen: bool, is_tagging: bool) -> str:
         )
     shown = "".join(f'<span class="ll-tag">{escape(tag)}</span>' for tag in entry.tags)
     change = button("Change tags" if entry.tags else "Add tags", "tag", entry.id, css="ll-link") if is_chosen else ""
+    change += share_tool(entry) if is_chosen else ""
     return f'<p class="ll-tags">{shown}{change}</p>' if shown or change else ""
 
 

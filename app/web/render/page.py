@@ -9,24 +9,25 @@ MARK = (
 )
 
 
-def header(model: str | None, person: str | None = None, banner: str = "") -> str:
+def header(model: str | None, person: str | None = None, banner: str = "", *, is_admin: bool = False) -> str:
     """`model` is None for the packaged one; `person` is who is signed in; `banner` what everyone here must know."""
     named = f'<span class="ll-model-name">{escape(model)}</span>' if model else ""
     return (
         f'<header class="ll-header">{MARK}<div><p class="ll-brand">Longleaf</p>'
         '<p class="ll-claim">Reads whole documents. Answers with citations it has checked.</p></div>'
-        f'{named}{_signed_in(person)}<button type="button" class="ll-round" data-toggle="dark" '
+        f'{named}{_signed_in(person, is_admin)}<button type="button" class="ll-round" data-toggle="dark" '
         'aria-label="Switch between light and dark" title="Light or dark">'
         f"{icon('half')}</button></header>{_notice(banner)}"
     )
 
 
-def _signed_in(person: str | None) -> str:
+def _signed_in(person: str | None, is_admin: bool) -> str:
     if person is None:
         return ""
+    admin = '<a class="ll-link" href="/admin">Administration</a>' if is_admin else ""
     return (
-        f'<form class="ll-person" method="post" action="/logout"><span class="ll-model-name">{escape(person)}</span>'
-        '<button class="ll-link">Sign out</button></form>'
+        f'<form class="ll-person" method="post" action="/logout">{admin}'
+        f'<span class="ll-model-name">{escape(person)}</span><button class="ll-link">Sign out</button></form>'
     )
 
 
@@ -35,10 +36,12 @@ def _notice(banner: str) -> str:
 
 
 def modes() -> str:
-    """Between one question and a table of them; switched in the browser (assets/theme/longleaf.js)."""
+    """Between one question, a table of them, and several models; switched in the browser (assets/theme/longleaf.js)."""
     return (
         '<p class="ll-modes" role="group" aria-label="What to do">'
         '<button type="button" class="ll-mode" data-toggle="ask" aria-pressed="true">Ask</button>'
         '<button type="button" class="ll-mode" data-toggle="table" aria-pressed="false" '
-        'title="The same questions for many documents">Table</button></p>'
+        'title="The same questions for many documents">Table</button>'
+        '<button type="button" class="ll-mode" data-toggle="compare" aria-pressed="false" '
+        'title="The same question for several models">Compare</button></p>'
     )

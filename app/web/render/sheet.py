@@ -12,6 +12,7 @@ from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 from app.web.render.answer import place
 from app.web.render.basics import button, count, escape, icon, name, number
 from app.web.render.heat import heat_boxes, heat_lines, warmth
+from app.web.render.layers import patch_tool, patches, words
 from app.web.state import View
 from ingest.document import Box, Document, Kind, Page
 from llm.answer import Citation
@@ -47,7 +48,8 @@ def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str
     title = _file_menu(files, leaf.id) if len(files) > 1 else f"<h2>{name(leaf.name)}</h2>"
     key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
     at = "" if view.at is None else view.at
-    tools = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}{_heat_tool(view, leaf)}{BACK}"
+    steps = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}"
+    tools = f"{steps}{_heat_tool(view, leaf)}{patch_tool(page)}{BACK}"
     return (
         f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}'
         f'<p class="ll-meta">{_where(view, leaf, page)}</p></div><div class="ll-tools">{tools}</div></header>'
@@ -174,7 +176,8 @@ def page_image(leaf_id: str, view: View, page: Page) -> str:
     source = f"/page/{escape(leaf_id)}/{view.page_index}.png"
     return (
         f'<div class="ll-sheet" style="aspect-ratio:{width:.2f}/{height:.2f}">'
-        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{heat}{boxes}</div>'
+        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{heat}{boxes}'
+        f"{patches(page)}{words(page)}</div>"
     )
 
 

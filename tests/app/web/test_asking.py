@@ -36,7 +36,7 @@ def test_nothing_to_ask_or_nobody_to_ask_is_refused(longleaf: Longleaf) -> None:
 
 
 def test_stopping_before_an_answer_says_so(longleaf: Longleaf, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(ids: Any, question: str, options: AskOptions, cancel: Any, conversation: str) -> Any:
+    def ask(ids: Any, question: str, options: AskOptions, cancel: Any, conversation: str, on_wait: Any) -> Any:
         yield EvidenceFound(())
         assert cancel.wait(10)
 

@@ -177,7 +177,7 @@ def team(settings: Settings, engine: Any, tmp_path: Path) -> Iterator[str]:
     for name in ("ada", "bert"):
         accounts.add(name, f"the password of {name}")
     own = replace(settings, port=0, auth_file=accounts.path)
-    with bind(own) as listening, people_door(own, lambda text: None, lambda settings, on_text: engine) as door:
+    with bind(own) as listening, people_door(own, lambda text: None, lambda settings, on_text: engine) as (door, _):
         config = uvicorn.Config(Guard(door, None), log_level="warning", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

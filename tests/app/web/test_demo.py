@@ -36,7 +36,7 @@ def demo(
     monkeypatch.setattr(teams, "load_samples", lambda: (Sample(sample, ("What is the total fee?",)),))
     monkeypatch.setattr(door, "SWEEP_S", 0.05)
     guarded = replace(settings, public_demo=True)
-    with teams.demo_door(guarded, lambda text: None, lambda settings, on_text: engine) as opened:
+    with teams.demo_door(guarded, lambda text: None, lambda settings, on_text: engine) as (opened, _):
         guard = Guard(opened, None)
         with TestClient(guard, base_url=HERE, follow_redirects=False) as first:
 

@@ -114,7 +114,7 @@ def test_a_sample_is_asked_once_it_is_read(adding: AddPanel, library: LibraryPan
     shelf, *_, waiting = adding.add_sample(click("sample", "sample.txt"), Shelf())
     assert "Reading sample.txt first" in waiting
     settled(services)
-    *_, chosen, after, ask, _, _ = library.refresh(None, shelf, Ask())
+    *_, chosen, after, ask, _, _, _ = library.refresh(None, shelf, Ask())
     assert ask == Ask("What is the total fee?", 1)
     assert [services.longleaf.entry(doc_id).name for doc_id in chosen] == ["sample.txt"]
     assert after.starter is None
@@ -127,8 +127,8 @@ def test_a_sample_that_cannot_be_read_says_so_in_the_answers_place(
     services.samples[0].path.write_bytes(b"")
     shelf, *_ = adding.add_sample(click("sample", "sample.txt"), Shelf())
     settled(services)
-    assert "sample.txt" in library.refresh(None, shelf, Ask())[-1]
-    assert "is empty" in library.refresh(None, shelf, Ask())[-1]
+    assert "sample.txt" in library.refresh(None, shelf, Ask())[7]
+    assert "is empty" in library.refresh(None, shelf, Ask())[7]
 
 
 def test_choosing_opening_and_deleting(library: LibraryPanel, services: Services, texts: SimpleNamespace) -> None:
@@ -144,7 +144,7 @@ def test_choosing_opening_and_deleting(library: LibraryPanel, services: Services
     assert view == View(document=lease.id, leaf=lease.id)
     shelf = library.act(click("delete", lease.id), chosen, Shelf(), view)[4]
     assert shelf.confirming == lease.id
-    documents, _, notice, chosen, shelf, view = library.act(click("delete-yes", lease.id), chosen, shelf, view)
+    documents, _, notice, chosen, shelf, view, _ = library.act(click("delete-yes", lease.id), chosen, shelf, view)
     assert "lease.txt" not in documents
     assert "Deleted <bdi>lease.txt</bdi>" in notice
     assert (chosen, shelf.confirming, view) == ((notes.id,), None, View())
@@ -312,7 +312,7 @@ def test_reading_whole_stopping_and_going_on_at_the_document(
 
 def test_finding_by_name_tag_and_content(library: LibraryPanel, services: Services, texts: SimpleNamespace) -> None:
     lease, notes = services.longleaf.add(texts.lease), services.longleaf.add(texts.notes)
-    _, _, _, _, shelf, _ = library.act(click("tag", lease.id), (), Shelf(), View())
+    _, _, _, _, shelf, *_ = library.act(click("tag", lease.id), (), Shelf(), View())
     assert shelf.tagging == lease.id
     library.act(click("tags", lease.id, value="#Home, rent"), (), shelf, View())
     assert services.longleaf.entry(lease.id).tags == ("home", "rent")

@@ -35,7 +35,7 @@ def accounts(tmp_path: Path) -> Accounts:
 @pytest.fixture
 def team(settings: Settings, accounts: Accounts, engine: Any) -> Iterator[Guard]:
     guarded = replace(settings, auth_file=accounts.path, host="0.0.0.0")
-    with people_door(guarded, lambda text: None, lambda settings, on_text: engine) as door:
+    with people_door(guarded, lambda text: None, lambda settings, on_text: engine) as (door, _):
         yield Guard(door, None)
 
 

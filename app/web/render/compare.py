@@ -1,0 +1,93 @@
+"""Fragments of the compare panel: a column for each model, and what each of them took."""
+
+from app.web.comparing import Comparison, Lane
+from app.web.render.answer import coverage_line, place, said_plainly, working
+from app.web.render.basics import button, count, duration, escape, name, number
+from app.web.render.markup import rendered
+from llm.answer import Answer
+
+LANE = 1000  # a click names lane * LANE + citation
+
+
+def empty() -> str:
+    return (
+        '<p class="ll-quiet">The same question goes to every model that is ticked, over the documents that are ticked '
+        "at the left. You see their answers side by side, with evidence and with what each of them took. A second "
+        "model has to read the documents for itself, and stays loaded.</p>"
+    )
+
+
+def lanes(comparison: Comparison, packaged: str) -> str:
+    """`packaged`: what the page's own model is called where it was not named."""
+    error = f'<p class="ll-error" role="alert">{escape(comparison.error)}</p>' if comparison.error else ""
+    columns = "".join(_lane(at, lane, packaged) for at, lane in enumerate(comparison.lanes))
+    busy = str(not comparison.over).lower()
+    return (
+        f'<h2 class="ll-asked">{escape(comparison.question)}</h2>{error}'
+        f'<div class="ll-lanes" aria-live="polite" aria-busy="{busy}">{columns}</div>{_took(comparison, packaged)}'
+    )
+
+
+def _lane(at: int, lane: Lane, packaged: str) -> str:
+    return (
+        f'<article class="ll-lane"><h3 class="ll-lane-name">{escape(lane.model or packaged)}</h3>{_inside(at, lane)}'
+        "</article>"
+    )
+
+
+def _inside(at: int, lane: Lane) -> str:
+    if lane.answer is not None:
+        return _answer(at, lane.answer)
+    text = f'<div class="ll-text">{rendered(lane.text)}</div>' if lane.text else ""
+    if lane.error is not None:
+        return f'{text}<p class="ll-error" role="alert">{escape(lane.error)}</p>'
+    return text or working(lane.status, lane.reading)
+
+
+def _answer(at: int, answer: Answer) -> str:
+    def mark(index: int) -> str:
+        return button(str(index + 1), "cell", LANE * at + index, css="ll-mark", aria=f"Show evidence {index + 1}")
+
+    if answer.found or answer.stopped:
+        body = f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), mark)}</div>'
+    else:
+        body = said_plainly(answer)
+    rows = "".join(
+        f'<li><button type="button" class="ll-hit" data-act="cell" data-arg="{LANE * at + index}">'
+        f'<span class="ll-place">{index + 1}. {name(cite.source)}{place(cite)}</span>'
+        f"<q>{escape(' '.join(cite.quote.split())[:160])}</q></button></li>"
+        for index, cite in enumerate(answer.citations)
+    )
+    evidence = f'<ol class="ll-docs">{rows}</ol>' if rows else ""
+    return f"{body}{evidence}{coverage_line(answer.coverage)}"
+
+
+def _took(comparison: Comparison, packaged: str) -> str:
+    """What each answer took, a line a model; once there is one."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(lane.model or packaged)}</th>'
+        f"<td>{duration(lane.answer.timing.first_token_s)}</td>"
+        f"<td>{duration(lane.answer.timing.total_s)}</td><td>{lane.answer.timing.decode_tokens_per_s:.1f}</td>"
+        f"<td>{number(lane.answer.timing.new_tokens)}</td><td>{number(lane.answer.timing.reused_tokens)}</td>"
+        f"<td>{100 * lane.answer.confidence:.0f} %</td><td>{_checked(lane.answer)}</td></tr>"
+        for lane in comparison.lanes
+        if lane.answer is not None
+    )
+    head = "".join(
+        f'<th scope="col">{title}</th>'
+        for title in (
+            "Model", "First word", "In all", "Tokens/s", "Tokens read", "Tokens reused", "Holds an answer",
+            "Quotes checked",
+        )
+    )  # fmt: skip
+    return (
+        f'<div class="ll-table-scroll" tabindex="0" role="region" aria-label="What each model took">'
+        f'<table class="ll-table ll-took"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        if rows
+        else ""
+    )
+
+
+def _checked(answer: Answer) -> str:
+    verified = sum(cite.verified for cite in answer.citations)
+    return f"{verified} of {count(len(answer.citations), 'quote')}" if answer.citations else "–"

@@ -1,0 +1,53 @@
+"""Fragments for documents that people share: at one's own documents, and the list of what is shared with everybody."""
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+
+from app.people import Shared
+from app.service import Entry
+from app.web.render.basics import button, count, escape, name
+
+MAX_NAME = 60  # characters of a collection
+
+
+def share_tool(entry: Entry, shared: Mapping[str, Shared], is_sharing: bool) -> str:
+    """At a chosen document of one's own: in which collection it is, or room to name one."""
+    if is_sharing:
+        return (
+            f'<input class="ll-input" data-act="share-in" data-arg="{escape(entry.id)}" list="ll-collections" '
+            f'maxlength="{MAX_NAME}" aria-label="Share with everybody here, in the collection" '
+            'placeholder="Name of a collection; everybody here sees it" autofocus>'
+        )
+    mine = shared.get(entry.id)
+    if mine is None:
+        return button("Share", "share", entry.id, css="ll-link", aria=f"Share {entry.name} with everybody here")
+    stop = button("Stop sharing", "withdraw", mine.id, css="ll-link", aria=f"Stop sharing {entry.name}")
+    return f'<span class="ll-tag">shared in {escape(mine.collection)}</span>{stop}'
+
+
+def shared_list(items: Sequence[Shared], there: Collection[str]) -> str:
+    """What others share, by collection. `there`: ids of documents that are in one's own library already."""
+    if not items:
+        return ""
+    groups = "".join(
+        f'<h4 class="ll-collection">{escape(collection)}</h4>'
+        f'<ul class="ll-docs">{"".join(_row(one, there) for one in group)}</ul>'
+        for collection, group in groupby(items, key=lambda one: one.collection)
+    )
+    return (
+        f'<details class="ll-history" data-keep="shared"><summary class="ll-label">Shared here '
+        f'<span class="ll-tag">{count(len(items), "document")}</span></summary>{groups}</details>'
+    )
+
+
+def _row(shared: Shared, there: Collection[str]) -> str:
+    take = (
+        '<span class="ll-meta">in your library</span>'
+        if shared.document in there
+        else button("Add", "take", shared.id, css="ll-link", aria=f"Add a copy of {shared.name} to your library")
+    )
+    return (
+        '<li class="ll-talk"><div class="ll-progress">'
+        f'<span class="ll-shared-name">{name(shared.name)}</span>{take}</div>'
+        f'<p class="ll-meta">by {escape(shared.by)}, {escape(shared.at[:10])}</p></li>'
+    )
