@@ -19,6 +19,7 @@ from app.errors import BadSetting
 
 PREFIX = "LONGLEAF_"
 DTYPES = ("float32", "bfloat16", "float16")
+WEIGHTS_DTYPES = ("int8", "int4")  # of llm.loading.narrow
 KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
 
 _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
@@ -71,6 +72,7 @@ class Settings:
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
     experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
+    weights_dtype: str | None = None  # in what dense matrices are kept in memory; None: as they come
     mtp: bool = False  # a DeepSeek model guesses a token ahead with its own extra layer
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read
@@ -90,6 +92,10 @@ class Settings:
             raise BadSetting(f"port is {self.port}; it must be between 0 (any free port) and 65535")
         if self.dtype is not None and self.dtype not in DTYPES:
             raise BadSetting(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+        if self.weights_dtype is not None and self.weights_dtype not in WEIGHTS_DTYPES:
+            raise BadSetting(
+                f"weights_dtype is {self.weights_dtype!r}; it must be one of {', '.join(WEIGHTS_DTYPES)}, or left out"
+            )
         if self.kv_dtype is not None and self.kv_dtype not in KV_DTYPES:
             raise BadSetting(f"kv_dtype is {self.kv_dtype!r}; it must be one of {', '.join(KV_DTYPES)}")
         if self.kv_disk_gb is not None and not (math.isfinite(self.kv_disk_gb) and self.kv_disk_gb > 0):

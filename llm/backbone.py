@@ -7,7 +7,7 @@ asked for it by name.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -27,6 +27,7 @@ from llm.leafmoe import register as register_leafmoe
 from llm.loading.adapter import with_adapter
 from llm.loading.checkpoint import Loaded, load_checkpoint
 from llm.loading.experts import keep_experts_in_host_memory
+from llm.loading.narrow import narrow
 from llm.packaged import PACKAGED_NAME, load_tokenizer, prepare, sha256_of, weights_sha256
 from llm.packed import PackedLlama
 from llm.patches import vocabulary_digest
@@ -82,6 +83,7 @@ def load_backbone(
     threads: int | None = None,
     adapter: Path | None = None,
     experts_bytes: int | None = None,
+    weights: str | None = None,
     mtp: bool = False,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Backbone:
@@ -90,7 +92,8 @@ def load_backbone(
     `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
     `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
     `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
-    `mtp`: its extra layer guesses tokens ahead, if it has one.
+    `weights`: "int8" or "int4", in which dense matrices are kept; None: as they come. `mtp`: its extra layer guesses
+    tokens ahead, if it has one.
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
@@ -104,10 +107,13 @@ def load_backbone(
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)
+    if weights is not None:
+        narrow(model, weights)
+        model_name = replace(model_name, revision=f"{model_name.revision}+{weights}")
     model = _placed(model, chosen_device, experts_bytes)
     return Backbone(
         model,
-        PackedLlama.of(model) or TransformersRunner(model),
+        (PackedLlama.of(model) if weights is None else None) or TransformersRunner(model),
         tokenizer,
         Prompt(tokenizer),
         model_name,

@@ -78,6 +78,7 @@ class Engine:
         threads: int | None = None,
         adapter: Path | None = None,
         experts_bytes: int | None = None,
+        weights: str | None = None,
         mtp: bool = False,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
@@ -88,7 +89,7 @@ class Engine:
         embedder.warm()
         backbone = load_backbone(
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, adapter=adapter,
-            experts_bytes=experts_bytes, mtp=mtp, on_progress=on_progress,
+            experts_bytes=experts_bytes, weights=weights, mtp=mtp, on_progress=on_progress,
         )  # fmt: skip
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.settings import DTYPES, KV_DTYPES, Settings
+from app.settings import DTYPES, KV_DTYPES, WEIGHTS_DTYPES, Settings
 from ingest.options import PageRange
 
 Verb = Callable[..., Any]
@@ -33,6 +33,10 @@ _SETTINGS = {
     "experts_gb": click.option(
         "--experts-gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
         help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU.",
+    ),
+    "weights_dtype": click.option(
+        "--weights-dtype", type=click.Choice(WEIGHTS_DTYPES),
+        help="Keep a model's matrices in so many bits: less memory, somewhat worse answers. Default: as they come.",
     ),
     "mtp": click.option(
         "--mtp", is_flag=True, default=None,
@@ -67,7 +71,7 @@ _SETTINGS = {
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")
-READING = (*MODEL, "mtp", "kv_dtype")
+READING = (*MODEL, "weights_dtype", "mtp", "kv_dtype")
 
 
 def with_settings(*names: str) -> Callable[[Verb], Verb]:

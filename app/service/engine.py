@@ -44,7 +44,8 @@ def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
         kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
-        experts_bytes=_bytes(settings.experts_gb), mtp=settings.mtp, disk_budget_bytes=_bytes(settings.kv_disk_gb),
+        experts_bytes=_bytes(settings.experts_gb), weights=settings.weights_dtype, mtp=settings.mtp,
+        disk_budget_bytes=_bytes(settings.kv_disk_gb),
         on_progress=on_text,
     )  # fmt: skip
 
