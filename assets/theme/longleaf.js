@@ -16,6 +16,7 @@
         const target = event.target.closest("[data-act]");
         if (!target || target.disabled || target.matches("input, select")) return;
         trigger("select", { act: target.dataset.act, arg: target.dataset.arg ?? "" });
+        if (target.dataset.act === "edit") writeOn(element.querySelector(".ll-asked")?.textContent ?? "");
         if (["cite", "hit", "open", "cell"].includes(target.dataset.act)) revealSheet();
       });
       element.addEventListener("change", (event) => {
@@ -31,6 +32,19 @@
     }
   }
   window.longleafWire = wirePanels;
+
+  /* The question comes back into its field; the person goes on writing at its end. */
+  function writeOn(question) {
+    const field = document.querySelector("#ll-question textarea");
+    let looks = 0;
+    const waiting = setInterval(() => {
+      if (field.value !== question && ++looks < 60) return;
+      clearInterval(waiting);
+      field.focus();
+      field.setSelectionRange(field.value.length, field.value.length);
+      field.scrollIntoView({ block: "nearest" });
+    }, 50);
+  }
 
   /* Gradio patches attributes; what a person changed since lives in properties and is set here. */
   function afterRender(element) {

@@ -75,8 +75,8 @@ def tools(kept: KeptAnswer, permalink: str) -> str:
     """Copying happens in the browser (assets/theme/longleaf.js)."""
     copy = f'<button type="button" class="ll-link" data-copy="{escape(as_text(kept.answer))}">Copy</button>'
     link = f'<a class="ll-link" href="/answer/{escape(permalink)}" target="_blank">Link</a>' if permalink else ""
-    again = button("Ask again", "again", css="ll-link", aria="Ask the same question again")
-    edit = button("Edit", "edit", css="ll-link", aria="Change the question and ask it")
+    again = button("Ask again", "again", css="ll-link", aria="Ask again: the same question")
+    edit = button("Edit", "edit", css="ll-link", aria="Edit the question and ask it")
     away = button("Delete", "delete-answer", css="ll-link", aria="Delete this answer")
     return f'<p class="ll-answer-tools">{copy}{again}{edit}{link}{away}</p>'
 
@@ -264,6 +264,6 @@ def welcome(starters: Sequence[tuple[str, str, str]]) -> str:
     )
     samples = f'<h3 class="ll-label">Or start with a sample</h3><div class="ll-starters">{cards}</div>' if cards else ""
     return (
-        '<section class="ll-welcome"><h1>Ask a document</h1><p>Add a document, a folder or a zip, ask a question about '
+        '<section class="ll-welcome"><h2>Ask a document</h2><p>Add a document, a folder or a zip, ask a question about '
         f"it, and see the answer with the very lines it rests on.</p>{samples}</section>"
     )

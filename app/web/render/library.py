@@ -40,7 +40,7 @@ NOTIFY = '<button type="button" class="ll-link ll-notify" data-toggle="notify" h
 def drop_zone() -> str:
     """Where files are dropped or chosen; the browser sends them (assets/theme/longleaf.js)."""
     return (
-        '<div class="ll-dropzone" data-drop><p class="ll-drop-title">Drop files, a folder or a zip</p>'
+        '<div class="ll-dropzone" data-drop><p class="ll-drop-title">Drop or paste files, a folder, a zip</p>'
         '<p class="ll-drop-buttons"><button type="button" class="ll-button" data-pick="files">Choose files</button>'
         '<button type="button" class="ll-button" data-pick="folder">Choose a folder</button></p>'
         '<input type="file" multiple hidden data-files="files" aria-label="Files to add">'
@@ -219,7 +219,7 @@ def job_list(jobs: Sequence[JobStatus]) -> str:
 def _job(job: JobStatus) -> str:
     over = job.stage in ("failed", "cancelled")
     act, verb = ("dismiss", "Dismiss") if over else ("cancel", "Cancel")
-    again = button("Try again", "retry", job.id, css="ll-link", aria=f"Try {job.name} again with the options above")
+    again = button("Try again", "retry", job.id, css="ll-link", aria=f"Try again: {job.name}, with the options above")
     detail = f'<p class="ll-error">{escape(job.error)}</p><p class="ll-meta">{again}</p>' if job.error else ""
     progress = "" if over else bar(job.done, job.total if job.stage != "waiting" else 0, f"Progress of {job.name}")
     return (

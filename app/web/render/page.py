@@ -13,7 +13,7 @@ def header(model: str | None, person: str | None = None, banner: str = "", *, is
     """`model` is None for the packaged one; `person` is who is signed in; `banner` what everyone here must know."""
     named = f'<span class="ll-model-name">{escape(model)}</span>' if model else ""
     return (
-        f'<header class="ll-header">{MARK}<div><p class="ll-brand">Longleaf</p>'
+        f'<header class="ll-header">{MARK}<div><h1 class="ll-brand">Longleaf</h1>'
         '<p class="ll-claim">Reads whole documents. Answers with citations it has checked.</p></div>'
         f'{named}{_signed_in(person, is_admin)}<button type="button" class="ll-round" data-toggle="dark" '
         'aria-label="Switch between light and dark" title="Light or dark">'

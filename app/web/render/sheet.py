@@ -49,7 +49,8 @@ def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str
     key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
     at = "" if view.at is None else view.at
     steps = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}"
-    tools = f"{steps}{_heat_tool(view, leaf)}{patch_tool(page)}{BACK}"
+    layers = f"{_heat_tool(view, leaf)}{patch_tool(page)}"
+    tools = f"{steps}{BACK}" + (f'<div class="ll-layers">{layers}</div>' if layers else "")
     return (
         f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}'
         f'<p class="ll-meta">{_where(view, leaf, page)}</p></div><div class="ll-tools">{tools}</div></header>'

@@ -83,7 +83,7 @@ def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: Simple
         return list(browser.find_elements("css selector", css))
 
     browser.get(address)
-    until("the empty state", lambda: all_of(".ll-welcome h1"))
+    until("the empty state", lambda: all_of(".ll-welcome h2"))
     all_of("input[data-files=files]")[0].send_keys(f"{hostile}\n{texts.notes}")
     until("both documents", lambda: len(all_of(".ll-doc-chosen")) == 2)
     assert HOSTILE in [row.text for row in all_of(".ll-doc-name")]
@@ -211,7 +211,7 @@ def test_two_people_see_their_own_documents_alone(browser: Any, team: str, texts
     browser.get(hers)
     enter("bert", "the password of bert")
     until("his name", lambda: [each for each in all_of(".ll-person") if "bert" in each.text])
-    until("an empty library", lambda: all_of(".ll-welcome h1"))
+    until("an empty library", lambda: all_of(".ll-welcome h2"))
     assert all_of(".ll-citation") == all_of(".ll-talk") == all_of(".ll-doc-chosen") == []
     assert "March" not in browser.page_source
 
@@ -220,7 +220,7 @@ def test_the_page_fits_a_phone(browser: Any, address: str) -> None:
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get(address)
-    until("the empty state", lambda: browser.find_elements("css selector", ".ll-welcome h1"))
+    until("the empty state", lambda: browser.find_elements("css selector", ".ll-welcome h2"))
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
     small = browser.execute_script(
         "return [...document.querySelectorAll('.ll-button, .ll-starter, #ll-send')]"
