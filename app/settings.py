@@ -46,6 +46,7 @@ _CALM = {
     "TOKENIZERS_PARALLELISM": "false",  # else a warning for every child process
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 
 

@@ -6,9 +6,10 @@ missing, `estimate` says beforehand what that takes. Knows no command line; no t
 
 from app.batch.estimate import Estimate, estimate
 from app.batch.journal import RowJournal
+from app.batch.making import BatchOptions
 from app.batch.questions import Question, load_questions
 from app.batch.rows import Row, Status
-from app.batch.running import Batch, BatchOptions, Counts
+from app.batch.running import Batch, Counts
 from app.batch.sources import Source, find_sources
 
 __all__ = [

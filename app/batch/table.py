@@ -1,4 +1,6 @@
-"""Rows as tables: CSV for any spreadsheet, XLSX, and the list of failures. Files are written whole, then renamed.
+"""Rows as tables: CSV for any spreadsheet, XLSX, Parquet, and the list of failures.
+
+Files are written whole, then renamed.
 
 A cell that a spreadsheet would run as a formula (=, +, -, @ and control characters in front) gets an apostrophe before
 it, unless it is a plain number: answers come from documents of strangers.
@@ -89,6 +91,35 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
     data = io.BytesIO()
     book.save(data)
     _replace(path, data.getvalue())
+
+
+def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
+    """A column is of numbers or of yes and no where all its values are; else of text."""
+    from arro3.core import Array, DataType, Table
+    from arro3.io import write_parquet as write
+
+    rows = list(rows)
+    kinds = {"bool": DataType.bool(), "int": DataType.int64(), "float": DataType.float64(), "str": DataType.utf8()}
+    made: dict[str, Any] = {}
+    for column in columns:
+        kind, values = _typed([row.get(column) for row in rows])
+        made[column] = Array(values, type=kinds[kind])
+    data = io.BytesIO()
+    write(Table.from_pydict(made), data)
+    _replace(path, data.getvalue())
+
+
+def _typed(values: list[Any]) -> tuple[str, list[Any]]:
+    """The kind of a column, and its values as that."""
+    found = {type(value) for value in values if value is not None}
+    if found == {bool}:
+        return "bool", values
+    if found == {int}:
+        return "int", values
+    if found and found <= {int, float}:
+        return "float", [None if value is None else float(value) for value in values]
+    texts = (value if value is None or isinstance(value, str) else str(_plain(value)) for value in values)
+    return "str", [text if text is None else text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def write_failures(out: Path, rows: Iterable[Row]) -> Path | None:

@@ -1,26 +1,24 @@
 """`batch`: many questions of many documents, one row each, in a file that a second run completes."""
 
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.batch_progress import BatchProgress, estimate_lines
-from app.cli.options import READING, not_blank, source_options, with_settings
-from app.cli.progress import Progress
-from app.cli.session import problem_line, session
+from app.cli.batch_run import Run, Tables, last_line
+from app.cli.options import READING, Verb, not_blank, source_options, with_settings
+from app.cli.session import session
 from app.errors import BadRequest
-from app.service import Longleaf
 from app.settings import Settings
-from ingest.options import Limits, PageRange, ReadOptions
+from ingest.options import PageRange, ReadOptions
 from llm.answer import AskOptions
 
 if TYPE_CHECKING:
-    from app.batch import Batch, Counts, Question, Source
+    from app.batch import BatchOptions, Counts, Question
+    from app.batch.cluster import Crew
 
 EXAMPLES = """\b
 Examples:
@@ -36,20 +34,22 @@ SOME_FAILED, ALL_FAILED = 1, 2
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    """Which files are made of the rows."""
+def _table_options(verb: Verb) -> Verb:
+    """--out, --csv, --xlsx and --parquet, which the verb gets as one `tables`."""
 
-    out: Path
-    csv: Path | None
-    xlsx: Path | None
-    is_wide: bool  # a line for each document instead of one for each row
+    @functools.wraps(verb)
+    def call(*, out: Path, csv: Path | None, xlsx: Path | None, parquet: Path | None, **values: Any) -> Any:
+        return verb(tables=Tables(out, csv, xlsx, parquet, is_wide=values["schema"] is not None), **values)
 
-    def own(self) -> list[Path]:
-        """Every file that this batch writes; where they lie in a folder that is asked about, they are no documents."""
-        named = [path for path in (self.out, self.csv, self.xlsx) if path is not None]
-        beside = [self.out.with_suffix(".failures.csv"), self.out.with_suffix(".reduced.json")]
-        return [*named, *beside, *(path.with_name(path.name + ".writing") for path in [*named, *beside])]
+    decorated: Verb = call
+    for name, about in (("parquet", "The same as Parquet."), ("xlsx", "The same for Excel.")):
+        decorated = click.option(f"--{name}", type=_FILE, metavar="FILE", help=about)(decorated)
+    decorated = click.option("--csv", type=_FILE, metavar="FILE", help="The rows as a table, too, at the end.")(
+        decorated
+    )
+    return click.option(
+        "--out", required=True, type=_FILE, metavar="FILE.jsonl", help="The rows, one JSON object a line."
+    )(decorated)
 
 
 @click.command(epilog=EXAMPLES)
@@ -66,12 +66,14 @@ class _Tables:
     "--schema", metavar="SCHEMA",
     help="Fields to extract: a file with JSON Schema, or fields as: party, signed date, term?, amounts: number[]",
 )  # fmt: skip
-@click.option("--out", required=True, type=_FILE, metavar="FILE.jsonl", help="The rows, one JSON object a line.")
-@click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="The rows as a table, too, at the end.")
-@click.option("--xlsx", "xlsx_file", type=_FILE, metavar="FILE", help="The same for Excel.")
+@_table_options
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True,
-    help="Files parsed at the same time, ahead of answering.",
+    help="Files parsed at the same time, ahead of answering. With --ray: models that answer at the same time.",
+)  # fmt: skip
+@click.option(
+    "--ray", metavar="ADDRESS",
+    help="Answer on a Ray cluster, with --workers models; auto: the one on this machine, started if there is none.",
 )  # fmt: skip
 @click.option(
     "--timeout-s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
@@ -99,10 +101,9 @@ def batch(
     questions_file: Path | None,
     questions: tuple[str, ...],
     schema: str | None,
-    out: Path,
-    csv_file: Path | None,
-    xlsx_file: Path | None,
+    tables: Tables,
     workers: int,
+    ray: str | None,
     timeout_s: float | None,
     whole: bool,
     dry_run: bool,
@@ -121,56 +122,44 @@ def batch(
     missing is done. Failed rows are listed beside the rows, in FILE.failures.csv.
 
     With --schema, each field is a question (its description, if that is one), and its row has "field", "value" (null
-    where nothing was found) and "confidence" too; dates are ISO 8601, and choices, dates, durations and numbers can be
-    answered with nothing else. Tables then have one line for each document.
+    where nothing was found) and "confidence" too. Tables then have one line for each document (docs/BATCH.md).
 
     Exit code 0: no row failed; 1: some failed; 2: nothing could be done.
     """
-    from app.batch import Batch, BatchOptions, RowJournal
+    from app.batch import BatchOptions, RowJournal
 
-    asked = _asked(questions_file, questions, schema)
-    read = ReadOptions(password=password, pages=pages)
-    tables = _Tables(out, csv_file, xlsx_file, is_wide=schema is not None)
     _check(tables, sources, watch)
+    read = ReadOptions(password=password, pages=pages)
     options = BatchOptions(AskOptions(max_new_tokens=max_new_tokens), read, whole, timeout_s, workers)
-    with session(settings) as (longleaf, progress), RowJournal(out, settings.data_dir) as journal:
-
-        def plan() -> Batch:
-            return Batch(longleaf, _found(longleaf, progress, sources, tables, quiet), asked, journal, options)
-
-        made = plan()
+    asked = _asked(questions_file, questions, schema)
+    with (
+        session(settings) as (longleaf, progress), RowJournal(tables.out, settings.data_dir) as journal,
+        _crew(None if dry_run else ray, settings, options) as crew,
+    ):  # fmt: skip
+        run = Run(longleaf, progress, journal, crew, sources, asked, options, tables, quiet)
+        made = run.plan()
         if not watch:
             made.check(sources)
         if dry_run:
-            _show_estimate(longleaf, made, progress)
+            run.show_estimate(made)
             return
-        made.drop_stale(retry_failed=retry_failed)
-        _run(made, tables, quiet)
-        if watch:
-            made = _watch(made, plan, sources, tables, quiet)
-        _reduce(longleaf, made, reduce, out)
-    click.echo(_last_line(made.counts(), out))
+        run.make(made, retry_failed=retry_failed)
+        made = run.watch(made) if watch else made
+        run.reduce(made, reduce)
+    click.echo(last_line(made.counts(), tables.out))
     click.get_current_context().exit(_exit_code(made.counts()))
 
 
-def _found(
-    longleaf: Longleaf, progress: Progress, words: tuple[str, ...], tables: _Tables, quiet: bool
-) -> "list[Source]":
-    from app.batch import find_sources
+@contextmanager
+def _crew(address: str | None, settings: Settings, options: "BatchOptions") -> "Iterator[Crew | None]":
+    """The workers on Ray, where an address was given. Raises BadRequest."""
+    if address is None:
+        yield None
+        return
+    from app.batch.cluster import Crew
 
-    return find_sources(
-        words, stdin=sys.stdin, find_entry=longleaf.entry, limits=Limits(), own=tables.own(),
-        on_problem=lambda problem: None if quiet else progress.text(problem_line(problem)),
-    )  # fmt: skip
-
-
-def _show_estimate(longleaf: Longleaf, made: "Batch", progress: Progress) -> None:
-    from app.batch import estimate
-
-    found = estimate(longleaf, made, lambda done, total: progress.show("Parsing", done, total, "files"))
-    progress.pause()
-    for line in estimate_lines(found, made.counts(), longleaf.engine().context_tokens):
-        click.echo(line)
+    with Crew(address, settings, options) as crew:
+        yield crew
 
 
 def _asked(file: Path | None, texts: tuple[str, ...], schema: str | None) -> "list[Question]":
@@ -186,73 +175,13 @@ def _asked(file: Path | None, texts: tuple[str, ...], schema: str | None) -> "li
     return asked
 
 
-def _check(tables: _Tables, sources: tuple[str, ...], watch: bool) -> None:
+def _check(tables: Tables, sources: tuple[str, ...], watch: bool) -> None:
     """Raises BadRequest before hours of work end in nothing."""
     if watch and "-" in sources:
         raise BadRequest("standard input ends, so --watch cannot go on with it; name a folder, a glob or @FILE")
-    for path in (tables.out, tables.csv, tables.xlsx):
-        if path is not None and not path.absolute().parent.is_dir():
+    for path in tables.named():
+        if not path.absolute().parent.is_dir():
             raise BadRequest(f"the folder of {path} does not exist; make it, or name another file")
-
-
-def _run(made: "Batch", tables: _Tables, quiet: bool) -> None:
-    """Also after a stop, the tables hold what there is."""
-    try:
-        with BatchProgress(made, quiet=quiet) as progress:
-            made.run(progress.row, progress.reading)
-    finally:
-        _write_tables(made, tables)
-
-
-def _watch(
-    made: "Batch", plan: Callable[[], "Batch"], sources: tuple[str, ...], tables: _Tables, quiet: bool
-) -> "Batch":
-    """Goes on with what appears or changes, until a person stops it; the last plan."""
-    from app.batch.watching import sight, wait_for_change
-
-    known = sight(sources, tables.own())
-    try:
-        while True:
-            if not quiet:
-                click.echo(f"{_last_line(made.counts(), tables.out)} Watching; Ctrl-C ends it.", err=True)
-            known = wait_for_change(sources, tables.own(), known)
-            made = plan()
-            made.drop_stale(retry_failed=False)
-            _run(made, tables, quiet)
-    except KeyboardInterrupt:
-        return made
-
-
-def _reduce(longleaf: Longleaf, made: "Batch", questions: tuple[str, ...], out: Path) -> None:
-    """Answers over all rows: shown, and as JSON beside them."""
-    if not questions:
-        return
-    from app.batch.reducing import reduce_rows
-
-    found = [reduce_rows(longleaf, list(made.rows()), question, made.options.ask) for question in questions]
-    text = json.dumps([each.as_json() for each in found], ensure_ascii=False, indent=2)
-    out.with_suffix(".reduced.json").write_text(text + "\n", encoding="utf-8", errors="replace")
-    for each in found:
-        click.echo(f"> {each.question}\n{each.answer}\n")
-
-
-def _write_tables(made: "Batch", tables: _Tables) -> None:
-    from app.batch.table import COLUMNS, flat, wide, write_csv, write_failures, write_xlsx
-
-    write_failures(tables.out, made.rows())
-    columns, lines = wide(made.rows()) if tables.is_wide else (COLUMNS, [flat(row) for row in made.rows()])
-    if tables.csv is not None:
-        write_csv(tables.csv, lines, columns)
-    if tables.xlsx is not None:
-        write_xlsx(tables.xlsx, lines, columns)
-
-
-def _last_line(counts: "Counts", out: Path) -> str:
-    failures = f"; see {out.with_suffix('.failures.csv')}" if counts.failed else ""
-    return (
-        f"{counts.total:,} rows in {out}: {counts.ok:,} ok, {counts.partial:,} partial, {counts.failed:,} "
-        f"failed{failures}."
-    )
 
 
 def _exit_code(counts: "Counts") -> int:

@@ -76,6 +76,8 @@ def _of_part(part: str, about: str, where: str) -> Field:
     if found is None:
         raise BadRequest(f"{where} has {part!r}, which is no field; write name, name type, name?, or name: type[]")
     kind_name = (found["type"] or "").strip().lower()
+    kind: FieldKind
+    schema: dict[str, Any]
     if not kind_name:
         kind, schema = kind_by_name(found["name"]), {"type": "string"}
     elif "|" in kind_name:

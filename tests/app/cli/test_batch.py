@@ -235,3 +235,28 @@ def test_another_kind_of_a_field_is_another_row(run: Run, tmp_path: Path, out: P
     for schema, value in (("total", "the total is 12 crowns"), ("total number", 12)):
         run("batch", tmp_path / "a.txt", "--schema", schema, "--out", out)
         assert [row["value"] for row in rows(out)] == [value]
+
+
+def test_a_parquet_table_keeps_kinds(run: Run, tmp_path: Path, out: Path) -> None:
+    from arro3.io import read_parquet
+
+    (tmp_path / "a.txt").write_text("the crowns are 1,250.50\n\npaid by Ann\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("nothing\n", encoding="utf-8")
+    table = tmp_path / "t.parquet"
+    sources = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    assert (
+        run("batch", *sources, "--schema", "crowns number?, payer? text", "--out", out, "--parquet", table).exit_code
+        == 0
+    )
+    read = read_parquet(table).read_all()
+    columns = {name: read.column(name).to_pylist() for name in read.schema.names}
+    assert columns["source"] == ["a.txt", "b.txt"]
+    assert columns["crowns"] == [1250.5, None]
+    assert columns["crowns page"] == [None, None]
+    assert "Float64" in str(read.schema.field("crowns").type)
+
+
+def test_ray_takes_files_alone_and_says_what_it_needs(run: Run, folder: Path, out: Path) -> None:
+    result = run("batch", folder, "-q", "x", "--out", out, "--ray", "127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "no Ray cluster answers at '127.0.0.1:1'" in result.stderr or "--ray needs the package ray" in result.stderr
