@@ -80,6 +80,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860  # 0: any free port
     auth_file: Path | None = None  # who may sign in; None: one person, on this machine
+    auth_header: str | None = None  # in which a proxy before the page's server says who is signed in
     share: bool = False  # open the page to the internet through Gradio's servers
     public_demo: bool = False  # whoever comes may try it: within limits, for a short time
     keep_hours: float | None = None  # how long the page's server keeps documents and answers; None: until deleted

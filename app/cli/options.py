@@ -51,6 +51,10 @@ _SETTINGS = {
         "--auth-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
         help="Who may sign in, made by `users add`. Everyone has a library of their own.",
     ),
+    "auth_header": click.option(
+        "--auth-header", metavar="NAME",
+        help="The header in which a proxy for single sign-on says who it is; with --auth-file, on 127.0.0.1 alone.",
+    ),
     "share": click.option(
         "--share", is_flag=True, default=None,
         help="Open the page to the internet through Gradio's servers; only with --auth-file or --public-demo.",

@@ -25,7 +25,8 @@ Examples:
 
 @click.command(epilog=SERVE_EXAMPLES)
 @with_settings(
-    "data_dir", "host", "port", "auth_file", "share", "public_demo", "keep_hours", "audit", "log_json", *READING
+    "data_dir", "host", "port", "auth_file", "auth_header", "share", "public_demo", "keep_hours", "audit", "log_json",
+    *READING,
 )  # fmt: skip
 def serve(settings: Settings) -> None:
     """Serve the web page until you stop it with Ctrl-C.

@@ -60,14 +60,19 @@ class Accounts:
 
     def add(self, name: str, password: str) -> Account:
         """Raises BadRequest for a name that is taken or not allowed, and for a password that is too short."""
-        name = name.strip().lower()
-        if not _NAME.fullmatch(name):
-            raise BadRequest(f"the name is {name[:80]!r}; it may have a-z, 0-9 and . _ @ -, at most 64 in all")
+        name = _allowed(name.strip().lower())
         account = Account(name, secrets.token_hex(8), self._hashed(password), _now())
         with self._changing() as people:
             if name in people:
                 raise BadRequest(f"{name} is there already; use `users password {name}` to give a new password")
             people[name] = account
+        return account
+
+    def add_vouched(self, name: str) -> Account:
+        """Somebody whom a proxy has signed in: without a password, which nothing verifies. Raises BadRequest."""
+        with self._changing() as people:
+            account = people.get(name) or Account(_allowed(name), secrets.token_hex(8), "", _now())
+            people[account.name] = account
         return account
 
     def set_password(self, name: str, password: str) -> None:
@@ -162,6 +167,13 @@ class Accounts:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(copy, self.path)
+
+
+def _allowed(name: str) -> str:
+    """Raises BadRequest."""
+    if not _NAME.fullmatch(name):
+        raise BadRequest(f"the name is {name[:80]!r}; it may have a-z, 0-9 and . _ @ -, at most 64 in all")
+    return name
 
 
 def _now() -> str:

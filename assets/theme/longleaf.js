@@ -163,8 +163,19 @@
     const image = stage.querySelector("img[data-src]");
     if (!image) return;
     const dense = (window.devicePixelRatio || 1) >= 1.5 || zoom >= SHARP_FROM;
-    const wanted = image.dataset.src + (dense ? "?dpi=200" : "");
+    const resolution = dense ? "?dpi=200" : "";
+    const wanted = image.dataset.src + resolution;
     if (image.getAttribute("src") !== wanted) image.setAttribute("src", wanted);
+    const askSoon = () => (stage.dataset.soon ?? "").split(" ").filter(Boolean).forEach((page) => prepared(page + resolution));
+    if (image.complete) askSoon();
+    else image.addEventListener("load", askSoon, { once: true });
+  }
+
+  /* Making a page image takes longer than sending it: the one that comes next is made while this one is looked at. */
+  const asked = new Set();
+  function prepared(page) {
+    if (!asked.has(page)) fetch(page).catch(() => asked.delete(page));
+    asked.add(page);
   }
 
   // --- Sending files ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from app.errors import BadRequest
 from app.jobs import FINISHED
-from app.people import Account, Accounts, Sessions
+from app.people import Account, Accounts, Sessions, SharedShelf
 from app.service.audit import AuditLog
 from app.settings import Settings
 from app.web.host.entrance import Guest
@@ -56,9 +56,11 @@ class Administration:
         homes: Homes,
         folder: Path,
         audit: AuditLog | None,
+        shelf: SharedShelf,
     ) -> None:
+        """`folder` has the homes."""
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
-        self._homes, self._folder, self._audit = homes, folder, audit
+        self._homes, self._folder, self._audit, self._shelf = homes, folder, audit, shelf
 
     def lets(self, guest: Guest) -> bool:
         account = self._accounts.find(guest.name)
@@ -100,6 +102,7 @@ class Administration:
                 home = form.get("home", "")
                 if home not in self._homes.there() or any(each.id == home for each in self._accounts.all()):
                     raise BadRequest("only the library of somebody who was removed can be deleted here")
+                await run_in_threadpool(self._shelf.forget, home)
                 await self._homes.remove(home)
             case act:
                 raise BadRequest(f"the form says {act[:20]!r}, which this page does not do")

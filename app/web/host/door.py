@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import UnknownToken, sentence_of
+from app.errors import BadRequest, UnknownToken, sentence_of
 from app.http.api import ROOMS
 from app.http.failing import response_of
 from app.web.host.admin import Administration
@@ -59,6 +59,12 @@ class FrontDoor:
 
     async def _answering(self, request: Request) -> ASGIApp:
         token = request.cookies.get(COOKIE, "")
+        try:
+            vouched = await run_in_threadpool(self._entrance.vouched, request.headers)
+        except BadRequest as error:  # a name that no account can have
+            return PlainTextResponse(str(error), 403, NOT_STORED)
+        if vouched is not None and request.url.path == "/login":
+            return RedirectResponse("/", 303, NOT_STORED)
         match request.url.path, request.method:
             case "/login", "GET" | "HEAD":
                 return self._shown(None, _inside(request.query_params.get("to", "")))
@@ -75,7 +81,7 @@ class FrontDoor:
         if kind.lower() == "bearer" and request.url.path.startswith(ROOMS):
             guest = await run_in_threadpool(self._entrance.program, secret.strip())
         else:
-            guest = self._entrance.guest(token)
+            guest = vouched or self._entrance.guest(token)
         if guest is None:
             return _turned_away(request)
         if request.url.path.startswith("/admin") and self._administration is not None:

@@ -45,6 +45,9 @@ class Entrance(Protocol):
     def program(self, secret: str) -> Guest | None:
         """Whose token a program sends; None when it is nobody's."""
 
+    def vouched(self, headers: Mapping[str, str]) -> Guest | None:
+        """Whom a proxy for single sign-on names; None where there is none, or it names nobody."""
+
     def page(self, refused: Refused | None, to: str) -> str:
         """What a stranger sees; `to` is where they wanted to go."""
 
@@ -58,8 +61,12 @@ class Entrance(Protocol):
 class SignIn:
     """The entrance for people with accounts."""
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, homes: Path) -> None:
-        """`homes`: the folder of everyone's library, in which their programs' tokens lie too."""
+    def __init__(self, accounts: Accounts, sessions: Sessions, homes: Path, auth_header: str | None = None) -> None:
+        """`homes`: the folder of everyone's library, in which their programs' tokens lie too.
+
+        `auth_header`: in which a proxy says who is signed in; its word is taken, and newcomers get an account.
+        """
+        self._auth_header = auth_header
         self._accounts, self._sessions, self._homes = accounts, sessions, homes
         self._throttle = Throttle()
 
@@ -77,6 +84,13 @@ class SignIn:
             if home.is_dir() and Tokens(home).find(secret) is not None:
                 return Guest(account.id, account.name)
         return None
+
+    def vouched(self, headers: Mapping[str, str]) -> Guest | None:
+        name = (headers.get(self._auth_header) or "").strip().lower() if self._auth_header else ""
+        if not name:
+            return None
+        account = self._accounts.find(name) or self._accounts.add_vouched(name)
+        return Guest(account.id, account.name)
 
     def page(self, refused: Refused | None, to: str) -> str:
         return fragments.sign_in(refused.sentence if refused else None, to)

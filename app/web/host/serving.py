@@ -98,5 +98,10 @@ def check_reach(settings: Settings) -> None:
             f"listening on {settings.host} would open your documents to all who can reach this computer; give "
             "--auth-file FILE for people who sign in, --public-demo for visitors, or leave --host out"
         )
+    if settings.auth_header is not None and (settings.auth_file is None or not is_loopback(settings.host)):
+        raise BadSetting(
+            "--auth-header takes a proxy's word for who somebody is: give --auth-file, too, and leave --host at "
+            "127.0.0.1, so that nobody reaches the port past the proxy"
+        )
     if settings.auth_file is not None and settings.public_demo:
         raise BadSetting("--auth-file and --public-demo were both given; a server is either for people or for visitors")

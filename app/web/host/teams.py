@@ -66,10 +66,10 @@ def people_door(
     with closing(Sessions(folder / "sessions.sqlite", KEEP_S)) as sessions, closing(operations):
         homes = Homes(folder, open_services, for_programs=True)
         operations.keep(libraries)
-        administration = Administration(settings, accounts, sessions, homes, folder, operations.audit)
+        administration = Administration(settings, accounts, sessions, homes, folder, operations.audit, shelf)
+        entrance = SignIn(accounts, sessions, folder, settings.auth_header)
         door = FrontDoor(
-            SignIn(accounts, sessions, folder), homes, keep_s=KEEP_S, always_secure=settings.share,
-            administration=administration,
+            entrance, homes, keep_s=KEEP_S, always_secure=settings.share, administration=administration
         )  # fmt: skip
         yield door, operations.metrics
 

@@ -42,6 +42,10 @@ class Visits:
         """Visitors have no tokens."""
         return None
 
+    def vouched(self, headers: Mapping[str, str]) -> Guest | None:
+        """A visit is nobody's."""
+        return None
+
     def page(self, refused: Refused | None, to: str) -> str:
         return fragments.welcome(refused.sentence if refused else None, self.terms)
 

@@ -213,10 +213,12 @@ def job_list(jobs: Sequence[JobStatus]) -> str:
     """The work that goes on, and what failed until it is dismissed."""
     if not jobs:
         return ""
-    return f'<ul class="ll-jobs" aria-label="Being read">{"".join(_job(job) for job in jobs)}</ul>'
+    rows = "".join(_job(job, sum(not before.is_finished for before in jobs[:at])) for at, job in enumerate(jobs))
+    return f'<ul class="ll-jobs" aria-label="Being read">{rows}</ul>'
 
 
-def _job(job: JobStatus) -> str:
+def _job(job: JobStatus, ahead: int) -> str:
+    """`ahead`: how many are worked on before it."""
     over = job.stage in ("failed", "cancelled")
     act, verb = ("dismiss", "Dismiss") if over else ("cancel", "Cancel")
     again = button("Try again", "retry", job.id, css="ll-link", aria=f"Try again: {job.name}, with the options above")
@@ -225,9 +227,13 @@ def _job(job: JobStatus) -> str:
     return (
         f'<li class="ll-job ll-job-{escape(job.stage)}"><div class="ll-doc-body">'
         f'<p class="ll-job-name">{name(job.name)}</p>'
-        f'<p class="ll-meta">{job_facts(job)}</p>{progress}{detail}</div>'
+        f'<p class="ll-meta">{job_facts(job)}{_after(job, ahead)}</p>{progress}{detail}</div>'
         f"{button(icon('cross'), act, job.id, css='ll-round', aria=f'{verb} {job.name}')}</li>"
     )
+
+
+def _after(job: JobStatus, ahead: int) -> str:
+    return f", after {count(ahead, 'other')}" if job.stage == "waiting" and ahead else ""
 
 
 def job_facts(job: JobStatus) -> str:

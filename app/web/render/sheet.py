@@ -40,8 +40,17 @@ def sheet(view: View, leaf: Document, files: Sequence[tuple[str, str]]) -> str:
     """One page of a leaf. `files`: (leaf id, name) of the folder it was opened from, for the file menu."""
     page = leaf.pages[view.page_index]
     shown = page_image(leaf.id, view, page) if page.has_geometry else text_lines(leaf, view, page)
-    stage = f'<div class="ll-stage" tabindex="0" aria-label="Page">{shown}</div>'
+    stage = f'<div class="ll-stage" tabindex="0" role="region" aria-label="Page"{_soon(view, leaf)}>{shown}</div>'
     return f"{_head(view, leaf, page, files)}{_thumbnails(view, leaf)}{stage}"
+
+
+def _soon(view: View, leaf: Document) -> str:
+    """The page images that are likely looked at next; the browser asks for them, so that they are made by then."""
+    cited = view.citations[view.at + 1] if view.at is not None and view.at + 1 < len(view.citations) else None
+    wanted = [view.page_index + 1] if view.page_index + 1 < len(leaf.pages) else []
+    wanted += [cited.page_index] if cited is not None and cited.document == leaf.id else []
+    soon = [page for page in dict.fromkeys(wanted) if page != view.page_index and leaf.pages[page].has_geometry]
+    return f' data-soon="{" ".join(f"/page/{escape(leaf.id)}/{page}.png" for page in soon)}"' if soon else ""
 
 
 def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str]]) -> str:

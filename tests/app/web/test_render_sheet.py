@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.web.render import sheet as fragments
@@ -69,6 +69,7 @@ def test_code_is_coloured_and_escaped() -> None:
 
 
 @pytest.mark.parametrize("language", ["python", "javascript", "c++", "yaml", "no such language", None])
+@settings(deadline=None)  # a busy machine is no fault of the colours
 @given(text=st.text(alphabet=" \n\t\"'`#/*{}<>&abcdef\\1", max_size=80))
 def test_colouring_changes_neither_lines_nor_characters(language: str | None, text: str) -> None:
     lines = fragments._coloured(code_document(text, language), text)
