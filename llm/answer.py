@@ -95,6 +95,7 @@ class Answer:
     stopped: bool = False  # the person stopped it; the answer is what had come so far
     looked_at: tuple[Look, ...] = ()  # most looked at first; none where the question never met stored KV
     thinking: str = ""  # what a reasoning model wrote before its answer; never cited
+    how: str = ""  # how an answer was computed from a table, in words
 
     def as_json(self) -> dict[str, Any]:
         """The object of `ask --json`, with the keys of DESIGN §7 and no others."""

@@ -1,22 +1,22 @@
 """One question, from the documents on the desk to the checked answer.
 
 The order is fixed: index what is not indexed, read whole what fits the trained context, rank the evidence, let the
-question look over the stored KV of what was read whole, let the model write the answer, decide whether the documents
-hold one, and cite the sentences that it rests on. `ways_to_answer` is the rule that chooses between the stored KV and a
-close reading of the best passages.
+question look over the stored KV of what was read whole, compute the answer where a table holds it, else let the model
+write it, decide whether the documents hold one, and cite the sentences that it rests on. What the model is shown is
+decided in `llm.attempts`.
 """
 
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from ingest.document import Document
 from llm.answer import (
     Answer,
     Answered,
     AskOptions,
+    Citation,
     Coverage,
     Event,
     EvidenceFound,
@@ -25,9 +25,10 @@ from llm.answer import (
     ThinkingDelta,
     Timing,
 )  # fmt: skip
+from llm.attempts import REFUSAL, Attempt, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
 from llm.citing import cited
-from llm.close_reading import CloseReading, Excerpt, compose
+from llm.close_reading import CloseReading, compose
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
@@ -39,14 +40,13 @@ from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
+from llm.tables import TableAnswer, answer_from_tables
 from llm.thinking import Thought
 from llm.tokens import Tokens
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
-_SHORT_TOKENS = 800  # up to this length the packaged model answers best over the whole document (docs/BENCHMARKS.md)
 _LOOKED_AT = 60  # passages that the question is put to in any case, where there is KV
-_CLOSE_TOKENS = 700  # of passages, at least, in a close reading
 
 
 @dataclass(slots=True)
@@ -84,34 +84,14 @@ class _Cost:
 class _Draft:
     """One way's answer, and how probable it is that the documents hold one, judged by it."""
 
+    attempt: Attempt
     written: Generated
     probability: float
     is_supported: bool  # whether that is enough to say that an answer was found
 
     @property
     def refuses(self) -> bool:
-        text = self.written.text.strip()
-        return not text or text.startswith(NOT_FOUND.rstrip("."))
-
-
-class Way(Enum):
-    """How an answer comes about."""
-
-    STORED = auto()  # attention over the KV of everything that was read
-    CLOSE = auto()  # the best passages, put back as a short document
-
-
-def ways_to_answer(num_tokens: int, *, is_read_whole: bool, is_one_document: bool, exact: bool) -> tuple[Way, ...]:
-    """Ways to write an answer over documents of that length, the best first; the next is tried if one finds nothing.
-
-    The rule is what measured best (docs/BENCHMARKS.md): a short document is answered over its own KV, everything else
-    by a close reading, and then over the KV if there is any. `exact`: over the KV of everything, or not at all.
-    """
-    if exact:
-        return (Way.STORED,)
-    if not is_read_whole:
-        return (Way.CLOSE,)
-    return (Way.STORED,) if num_tokens <= _SHORT_TOKENS and is_one_document else (Way.CLOSE, Way.STORED)
+        return is_refusal(self.written.text)
 
 
 class Asking:
@@ -131,6 +111,7 @@ class Asking:
         self._cancel = cancel or threading.Event()
         self._cost = _Cost()
         self._looked: Looked | None = None
+        self._closes: list[CloseReading] = []  # what the model was shown, where it did not look over everything
 
     def events(self) -> Iterator[Event]:
         """See `llm.answer`: progress, evidence, text, then exactly one Answered, also when a person stopped it."""
@@ -142,28 +123,71 @@ class Asking:
         searcher = self._desk.searcher(self._documents)
         ranked = self._look(searcher.rank(self._question, _LOOKED_AT))[: self._options.top_k]
         yield EvidenceFound(cited(ranked, None))
-        close = compose(self._excerpts(ranked), self._backbone.prompt, self._close_tokens())
-        best = _Draft(Generated(), 0.0, False)
-        for number, way in enumerate(self._ways() if ranked else ()):
-            written = Generated()
-            for piece in self._write(close if way is Way.CLOSE else None, written):
-                if number == 0:
-                    yield ThinkingDelta(piece.text) if isinstance(piece, Thought) else TextDelta(piece)
-            draft = self._judged(ranked, written)
-            best = max(best, draft, key=lambda one: one.probability)
-            if written.stopped or (draft.is_supported and not draft.refuses):
-                best = draft
-                break
-        yield Answered(self._answer(best, ranked, close))
+        table = self._computed(ranked)
+        if table is not None:
+            yield self._delta(table.text)
+            yield Answered(self._answer_of_table(table, ranked))
+        else:
+            yield from self._written(ranked)
         if self._looked:
             self._looked.turn.release()
 
-    def _judged(self, ranked: Sequence[Ranked], written: Generated) -> _Draft:
+    def _written(self, ranked: Sequence[Ranked]) -> Iterator[Event]:
+        """Attempts until one gives an answer that the evidence supports. The first answer's text is streamed."""
+        best: _Draft | None = None
+        is_shown = False
+        for attempt in self._attempts(ranked) if ranked else ():
+            written = Generated()
+            for event in self._answering(attempt, written):
+                if not is_shown:
+                    yield event
+            draft = self._judged(ranked, attempt, written)
+            is_shown = is_shown or not draft.refuses
+            best = draft if best is None or draft.probability > best.probability else best
+            if written.stopped or (draft.is_supported and not draft.refuses):
+                best = draft
+                break
+        yield Answered(self._answer(best, ranked))
+
+    def _answering(self, attempt: Attempt, written: Generated) -> Iterator[TextDelta | ThinkingDelta]:
+        """Writes one attempt. Nothing is shown that may still become a refusal, and of a refusal no more is written."""
+        held = ""
+        self._closes += [attempt.close] if attempt.close else []
+        pieces = self._write(attempt.close, written)
+        for piece in pieces:
+            if isinstance(piece, Thought):
+                yield ThinkingDelta(piece.text)
+                continue
+            held += piece
+            if written.text.strip().startswith(REFUSAL):
+                return
+            if not REFUSAL.startswith(written.text.strip()):
+                yield self._delta(held)
+                held = ""
+        if held.strip():
+            yield self._delta(held)
+
+    def _delta(self, text: str) -> TextDelta:
+        if self._cost.first_token_s is None:
+            self._cost.first_token_s = self._cost.elapsed_s()
+        return TextDelta(text)
+
+    def _judged(self, ranked: Sequence[Ranked], attempt: Attempt, written: Generated) -> _Draft:
         """A choice such as "yes", or JSON, stands in no document: it is judged by the evidence alone."""
         form = self._options.form
         is_quoted = form is None or form.pattern is not None
-        probability = probability_of_answer(self._question, ranked, written.text if is_quoted else None)
-        return _Draft(written, probability, is_found(probability, with_answer=is_quoted))
+        probability = probability_of_answer(
+            self._question, ranked, written.text if is_quoted else None, place=attempt.place
+        )
+        return _Draft(attempt, written, probability, is_found(probability, with_answer=is_quoted))
+
+    def _computed(self, ranked: Sequence[Ranked]) -> TableAnswer | None:
+        """What a table among the passages says; only where the evidence is strong enough for an answer at all."""
+        if self._options.exact or self._options.form is not None or not ranked:
+            return None
+        if not is_found(probability_of_answer(self._question, ranked, None), with_answer=False):
+            return None
+        return answer_from_tables(self._question, ranked)
 
     def _constraint(self, close: CloseReading | None) -> Constraint | None:
         """To the form that was asked for, or of choices and patterns a refusal; None: any text."""
@@ -177,13 +201,16 @@ class Asking:
             shown = [page.text for document in self._documents for leaf in document.leaves() for page in leaf.pages]
         return Constraint([*self._options.form.strings(shown), NOT_FOUND], self._backbone)
 
-    def _ways(self) -> tuple[Way, ...]:
-        return ways_to_answer(
+    def _attempts(self, ranked: Sequence[Ranked]) -> Iterator[Attempt]:
+        ways = ways_to_answer(
             self._desk.num_tokens(self._documents),
             is_read_whole=self._looked is not None,
             is_one_document=sum(1 for document in self._documents for _ in document.leaves()) == 1,
             exact=self._options.exact,
+            one_by_one=self._backbone.reads_one_by_one and self._options.form is None,
         )
+        prompt, context_tokens = self._backbone.prompt, self._backbone.context_tokens
+        return attempts(ways, ranked, excerpts_of(ranked, self._documents), prompt, context_tokens)
 
     def _refuse_what_cannot_be(self) -> None:
         """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
@@ -219,10 +246,6 @@ class Asking:
         self._cost.reused_tokens = max(0, session.num_tokens - self._cost.read_tokens)
         return looked.ranked
 
-    def _close_tokens(self) -> int:
-        """How many tokens of passages go into a close reading: a tenth of the context; more measured worse."""
-        return max(_CLOSE_TOKENS, self._backbone.context_tokens // 10)
-
     def _prepare(self) -> Iterator[ReadingProgress]:
         started = time.perf_counter()
         for progress in self._desk.prepare(self._documents, self._cancel):
@@ -256,38 +279,66 @@ class Asking:
             cancel=self._cancel,
         )
         decoding_since: float | None = None
-        for piece in pieces:
-            if decoding_since is None:
-                decoding_since = time.perf_counter()
-                self._cost.question_s += decoding_since - started
-            if self._cost.first_token_s is None:
-                self._cost.first_token_s = self._cost.elapsed_s()
-            yield piece
-        self._cost.new_tokens += len(ids)
-        self._cost.decode_s += time.perf_counter() - (decoding_since or started)
-        self._cost.decoded_tokens += len(written.token_ids)
+        try:
+            for piece in pieces:
+                if decoding_since is None:
+                    decoding_since = time.perf_counter()
+                    self._cost.question_s += decoding_since - started
+                yield piece
+        finally:  # also where the rest of a refusal is not waited for
+            self._cost.new_tokens += len(ids)
+            self._cost.decode_s += time.perf_counter() - (decoding_since or started)
+            self._cost.decoded_tokens += len(written.token_ids)
 
-    def _answer(self, draft: _Draft, ranked: Sequence[Ranked], close: CloseReading) -> Answer:
+    def _answer(self, draft: _Draft | None, ranked: Sequence[Ranked]) -> Answer:
+        """The answer that a draft makes; None: nothing was ranked."""
+        if draft is None:
+            return self._composed(NOTHING_FOUND, (), 0.0)
         written = draft.written
         found = draft.is_supported or written.stopped
-        citations = cited(ranked, written.text) if found else ()
+        citations = cited(draft.attempt.rests_on, written.text) if found else ()
         text = written.text.strip()
         if found and not written.stopped and draft.refuses:
             # The evidence is strong though the model saw no answer in it; a quote has no form.
+            citations = cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
             found = bool(text)
+        return self._composed(
+            text if found else NOTHING_FOUND, citations if found else (), draft.probability,
+            is_found=found, stopped=written.stopped, thinking=written.thinking,
+        )  # fmt: skip
+
+    def _answer_of_table(self, table: TableAnswer, ranked: Sequence[Ranked]) -> Answer:
+        shown = {(citation.document, citation.page_index) for citation in table.citations}
+        excerpts = [each for each in excerpts_of(ranked, self._documents) if (each.leaf.id, each.page_index) in shown]
+        self._closes.append(compose(excerpts, self._backbone.prompt, self._backbone.context_tokens))
+        probability = probability_of_answer(self._question, ranked, None)
+        return self._composed(table.text, table.citations, probability, is_found=True, how=table.how)
+
+    def _composed(
+        self,
+        text: str,
+        citations: tuple[Citation, ...],
+        probability: float,
+        *,
+        is_found: bool = False,
+        stopped: bool = False,
+        thinking: str = "",
+        how: str = "",
+    ) -> Answer:
         return Answer(
             question=self._question,
-            answer=text if found else NOTHING_FOUND,
-            found=found,
-            citations=citations if found else (),
-            coverage=self._coverage(close if self._looked is None else None),
+            answer=text,
+            found=is_found,
+            citations=citations,
+            coverage=self._coverage(),
             timing=self._cost.timing(),
             model=self._backbone.name,
-            confidence=draft.probability,
-            stopped=written.stopped,
+            confidence=probability,
+            stopped=stopped,
             looked_at=self._looked.looks if self._looked else (),
-            thinking=written.thinking,
+            thinking=thinking,
+            how=how,
         )
 
     def _stopped_early(self) -> Answer:
@@ -300,14 +351,16 @@ class Asking:
             self._question, STOPPED, False, (), coverage, self._cost.timing(), self._backbone.name, stopped=True
         )
 
-    def _coverage(self, close: CloseReading | None) -> Coverage:
+    def _coverage(self) -> Coverage:
         total = self._desk.num_tokens(self._documents)
+        if self._looked:
+            return coverage_of(self._documents, tokens_total=total, tokens_read=total, pages_seen=None, shortened=None)
         return coverage_of(
             self._documents,
             tokens_total=total,
-            tokens_read=total if close is None else len(close.token_ids),
-            pages_seen=None if close is None else close.pages,
-            shortened=None if close is None else self._why_not_whole(),
+            tokens_read=min(total, sum(len(close.token_ids) for close in self._closes)),
+            pages_seen=set().union(*(close.pages for close in self._closes)),
+            shortened=self._why_not_whole(),
         )
 
     def _why_not_whole(self) -> str:
@@ -315,13 +368,3 @@ class Asking:
             f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
             "the passages that fit it best; read them whole, and questions look over all of it"
         )
-
-    def _excerpts(self, ranked: Sequence[Ranked]) -> list[Excerpt]:
-        leaves = (leaf for document in self._documents for leaf in document.leaves())
-        order = {leaf.id: index for index, leaf in enumerate(leaves)}
-        return [
-            Excerpt(
-                item.document, order[item.document.id], item.passage.page_index, item.passage.start, item.passage.end
-            )
-            for item in ranked
-        ]

@@ -22,7 +22,7 @@ from transformers import (
 from llm.answer import ModelName
 from llm.drafting import Drafter
 from llm.errors import ModelNotFound
-from llm.leafmoe import load_leafmoe
+from llm.leafmoe import LeafMoEForCausalLM, load_leafmoe
 from llm.leafmoe import register as register_leafmoe
 from llm.loading.adapter import with_adapter
 from llm.loading.checkpoint import Loaded, load_checkpoint
@@ -61,6 +61,11 @@ class Backbone:
     @property
     def dtype(self) -> torch.dtype:
         return next(self.model.parameters()).dtype
+
+    @property
+    def reads_one_by_one(self) -> bool:
+        """Whether it was trained to say of a single passage that it does not hold the answer."""
+        return isinstance(self.model, LeafMoEForCausalLM)
 
     def empty_kv(self) -> WorkingKV:
         """A working set without tokens, in memory."""

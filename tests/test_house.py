@@ -20,7 +20,11 @@ NEVER = {
     "llm": ("gradio", "fastapi", "click"),
     "app": (),
 }
-DEVELOPERS_TOOLS = {ROOT / "llm/evidence/fit.py", ROOT / "app/bench/peers/llama_cpp.py"}
+DEVELOPERS_TOOLS = {
+    ROOT / "llm/evidence/fit.py",
+    ROOT / "llm/tables/fit.py",
+    ROOT / "app/bench/peers/llama_cpp.py",
+}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_FORWARD_LINES = 80

@@ -1,4 +1,4 @@
-"""`bench exact|needle|haystack|million|speed|quality|pixels|experts`: the measurements of docs/BENCHMARKS.md, repeated.
+"""`bench exact|needle|haystack|million|speed|quality|tables|pixels|experts`: docs/BENCHMARKS.md, repeated.
 
 Tables go to standard output, in the form of that page; progress goes to standard error.
 """
@@ -291,6 +291,29 @@ def fields(settings: Settings, data: Path, work_dir: Path | None, contracts: int
     wanted = tasks(data, contracts, receipts)
     with Progress() as progress, _folder(work_dir) as folder:
         found = FieldsBench(settings, folder, progress.text).run(wanted)
+    _show(found, as_json)
+
+
+@bench.command(epilog=EXAMPLES)
+@_data
+@_work_dir
+@click.option(
+    "--questions", type=click.IntRange(min=3), default=300, show_default=True, help="Of people."
+)
+@_seed
+@as_json
+@with_settings(*READING)
+def tables(settings: Settings, data: Path, work_dir: Path | None, questions: int, seed: int, as_json: bool) -> None:
+    """Ask about tables: computed answers beside the model's own."""
+    from app.bench.corpus import check_data
+    from app.bench.subject import Subject
+    from app.bench.tables import run
+    from llm.tables.fit import SET
+
+    check_data(data, qa_sets=(SET,))
+    with Progress() as progress, _folder(work_dir) as folder:
+        subject = Subject.load(settings, folder / "state", on_text=progress.text)
+        found = run(subject, data, folder, questions=questions, seed=seed, on_text=progress.text)
     _show(found, as_json)
 
 

@@ -51,14 +51,19 @@ class Regression:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, self.log_odds(numbers)))))
 
 
-def probability_of_answer(question: str, ranked: Sequence[Ranked], answer: str | None = None) -> float:
-    """The probability that the documents hold an answer, judged also by the model's, if given; 0 without evidence."""
+def probability_of_answer(
+    question: str, ranked: Sequence[Ranked], answer: str | None = None, *, place: int = 0
+) -> float:
+    """The probability that the documents hold an answer, judged also by the model's, if given; 0 without evidence.
+
+    `place`: how many passages, read alone, had no answer before that one.
+    """
     if not ranked:
         return 0.0
     evidence, numbers = shipped("evidence"), evidence_numbers(question, ranked)
     if answer is None:
         return evidence.probability(numbers)
-    written = answer_numbers(question, ranked, answer)
+    written = answer_numbers(question, ranked, answer, place)
     return shipped("answer").probability({"evidence": evidence.log_odds(numbers), **written})
 
 
@@ -94,8 +99,8 @@ def evidence_numbers(question: str, ranked: Sequence[Ranked]) -> dict[str, float
     }
 
 
-def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str) -> dict[str, float]:
-    """What the model's answer adds."""
+def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str, place: int = 0) -> dict[str, float]:
+    """What the model's answer adds; `place` as in `probability_of_answer`."""
     words = set(terms(answer))
     places = locate(answer, ranked)
     in_best = words & set(terms(ranked[0].text))
@@ -106,6 +111,7 @@ def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str) -> dict
         "words_in_best": len(in_best) / len(words) if words else 0.0,
         "words_of_question": len(words & set(ranked[0].term_weights)) / len(words) if words else 0.0,
         "answer_kind": _kind_found(question, answer),
+        "place": place / 4,
     }
 
 

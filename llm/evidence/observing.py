@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llm.attempts import SHORT_TOKENS, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
-from llm.close_reading import Excerpt, compose
 from llm.evidence.calibration import Regression, answer_numbers, evidence_numbers
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
@@ -34,7 +34,6 @@ SOURCES = {
 }
 _CONTEXTS = 200  # of each file
 _TOP_K = 8
-_CLOSE_TOKENS = 1100  # as in llm.asking; here every longer haystack is read closely, which costs less
 _ANSWER_TOKENS = 40
 
 
@@ -88,28 +87,30 @@ def observe_answers(
         inside = [item for item in seen if item.split == split]
         chosen = random.Random(split).sample(inside, min(number // 2 if split == "dev" else number, len(inside)))
         for at, item in enumerate(chosen):
-            written = _answer(item.example, item.ranked, backbone)
-            numbers = answer_numbers(item.example.question, item.ranked, written.text)
+            text, place = _answer(item.example, item.ranked, backbone)
+            numbers = answer_numbers(item.example.question, item.ranked, text, place)
             yield Observed(item.example, split, item.ranked, {"evidence": evidence.log_odds(item.numbers), **numbers})
             if at % 20 == 0:
                 print(f"{split}: {at} of {len(chosen)} answers", file=sys.stderr, flush=True)
 
 
-def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> Generated:
-    """What the model writes, over the haystack or over its best passages."""
+def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> tuple[str, int]:
+    """What the model writes, as `llm.asking` lets it, and how many passages had no answer before."""
     prompt = backbone.prompt
-    tokens = TokenStream.of(example.haystack, prompt).token_ids
-    if len(tokens) > _CLOSE_TOKENS:
-        order = {document.id: at for at, document in enumerate(example.haystack)}
-        excerpts = [
-            Excerpt(
-                item.document, order[item.document.id], item.passage.page_index, item.passage.start, item.passage.end
-            )
-            for item in ranked
-        ]
-        tokens = compose(excerpts, prompt, _CLOSE_TOKENS).token_ids
-    written = Generated()
-    prompt_ids = Tokens.joined((prompt.prefix, tokens, prompt.suffix(example.question)))
-    for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
-        pass
-    return written
+    whole = TokenStream.of(example.haystack, prompt).token_ids
+    ways = ways_to_answer(
+        len(whole), is_read_whole=len(whole) <= SHORT_TOKENS, is_one_document=True, exact=False,
+        one_by_one=backbone.reads_one_by_one,
+    )  # fmt: skip
+    text, place = "", 0
+    excerpts = excerpts_of(ranked, example.haystack)
+    for attempt in attempts(ways, ranked, excerpts, prompt, backbone.context_tokens):
+        shown = whole if attempt.close is None else attempt.close.token_ids
+        written, place = Generated(), attempt.place
+        prompt_ids = Tokens.joined((prompt.prefix, shown, prompt.suffix(example.question)))
+        for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
+            pass
+        text = written.text
+        if not is_refusal(text):
+            break
+    return text, place

@@ -1,0 +1,5 @@
+"""Questions about tables, answered by computing: grids of cells, programs over them, and a choice among programs."""
+
+from llm.tables.answering import TableAnswer, answer_from_tables
+
+__all__ = ["TableAnswer", "answer_from_tables"]

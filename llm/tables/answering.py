@@ -1,0 +1,98 @@
+"""Questions that a table answers: what is computed from it, how, and the rows that show it.
+
+Tables are those of the pages that the ranking found. A model of the packaged size cannot count, add or compare over
+rows; here the arithmetic is exact, and what may be wrong is only what was understood, so `how` says it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ingest.document import Document
+from llm.answer import Citation
+from llm.citing import MAX_CITATIONS, cite
+from llm.evidence.ranking import Ranked
+from llm.tables.asked import MOST_ROWS, AskedOfTable
+from llm.tables.choice import Choice, Computed
+from llm.tables.grid import Grid, grids
+from llm.tables.programs import Program
+
+_MOST_TABLES = 4
+_SURE = 0.33  # from this probability of both on, a table that was found first is believed
+_SURER = 0.66  # … and one that was found later
+_OPERATIONS = {
+    "cells": "{column} in {rows}",
+    "count": "number of rows with {rows}",
+    "distinct": "number of different {column} in {rows}",
+    "sum": "sum of {column} over {rows}",
+    "mean": "mean of {column} over {rows}",
+    "range": "greatest less smallest {column} in {rows}",
+    "greatest": "greatest {column} in {rows}",
+    "smallest": "smallest {column} in {rows}",
+    "difference": "difference of {column} between {rows}",
+    "count difference": "difference of the numbers of rows between {rows}",
+    "most often": "most frequent {column} in {rows}",
+    "least often": "least frequent {column} in {rows}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableAnswer:
+    """What a table says, how it was computed, and the rows that it rests on, at most three."""
+
+    text: str
+    how: str
+    citations: tuple[Citation, ...]
+    probability: float  # that this table was meant, and this of it
+
+
+def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
+    """The likeliest answer from the tables among ranked passages; None where nothing is likely enough."""
+    best: tuple[float, Document, Grid, Computed] | None = None
+    for place, (document, grid) in enumerate(_tables(ranked)):
+        computed = Choice.load().best(AskedOfTable(question, grid))
+        if computed is None or computed.belongs < Choice.load().threshold:
+            continue
+        sure = computed.probability * computed.belongs
+        is_first = place == 0 and _holds(grid, ranked[0])
+        if sure >= (_SURE if is_first else _SURER) and (best is None or sure > best[0]):
+            best = (sure, document, grid, computed)
+    if best is None:
+        return None
+    probability, document, grid, computed = best
+    program = computed.program
+    return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program), probability)
+
+
+def told(program: Program, grid: Grid) -> str:
+    """How a program comes to what it says, in words."""
+    column = "" if program.column is None else grid.columns[program.column].name or f"column {program.column + 1}"
+    rows = program.choice.told
+    if program.operation == "count" and program.choice.shape == "all":
+        return "number of rows"
+    return _OPERATIONS[program.operation].format(column=column, rows=rows)
+
+
+def _tables(ranked: Sequence[Ranked]) -> Iterator[tuple[Document, Grid]]:
+    """The tables that ranked passages stand in, each once, as they were found."""
+    seen: set[tuple[str, int, int]] = set()
+    for item in ranked:
+        page = item.document.pages[item.passage.page_index]
+        for grid in grids(page, item.passage.page_index):
+            key = (item.document.id, grid.page_index, grid.head_range[0])
+            if _holds(grid, item) and key not in seen and grid.num_rows <= MOST_ROWS:
+                seen.add(key)
+                yield item.document, grid
+                if len(seen) == _MOST_TABLES:
+                    return
+
+
+def _holds(grid: Grid, item: Ranked) -> bool:
+    start, end = grid.head_range[0], grid.row_ranges[-1][1]
+    return grid.page_index == item.passage.page_index and item.passage.start < end and start < item.passage.end
+
+
+def _cited(document: Document, grid: Grid, program: Program) -> tuple[Citation, ...]:
+    """The rows that the answer rests on, the first ones where there are many."""
+    rows = program.choice.rows[:MAX_CITATIONS]
+    found = (cite(document, grid.page_index, *grid.row_ranges[row]) for row in rows)
+    return tuple(citation for citation in found if citation.verified)

@@ -1,0 +1,45 @@
+"""What can be computed at all: every operation, over rows chosen in every way, checked by hand."""
+
+import pytest
+
+from llm.tables.asked import AskedOfTable
+from llm.tables.grid import Grid
+from llm.tables.programs import programs, shown
+
+
+@pytest.mark.parametrize(
+    ("question", "operation", "shape", "said"),
+    [
+        ("Which invoices are from France?", "cells", "link", ("1003", "1006")),
+        ("How many invoices of Acme Ltd are open?", "count", "both", ("1",)),
+        ("How many invoices are from France or USA?", "count", "either", ("3",)),
+        ("How many invoices are not from Germany?", "count", "not", ("3",)),
+        ("How many invoices are at least 640?", "count", "compare", ("4",)),
+        ("Which customer comes after Birch GmbH?", "cells", "next", ("Cedar SA",)),
+        ("Which customer comes before Birch GmbH?", "cells", "previous", ("Acme Ltd",)),
+        ("What is the last invoice from Germany?", "cells", "last", ("1004",)),
+        ("Which invoice from Germany has the least amount?", "cells", "least", ("1004",)),
+        ("What is the total amount of paid invoices?", "sum", "link", ("17950.5",)),
+        ("What is the average amount in France?", "mean", "link", ("2695",)),
+        ("What is the difference between invoice 1001 and 1002?", "difference", "either", ("900.5",)),
+        ("How many different countries are there?", "distinct", "all", ("3",)),
+        ("Which status is most common?", "most often", "all", ("paid",)),
+    ],
+)
+def test_an_operation_is_among_the_programs(
+    invoices: Grid, question: str, operation: str, shape: str, said: tuple[str, ...]
+) -> None:
+    made = programs(AskedOfTable(question, invoices))
+    assert said in {each.said for each in made if (each.operation, each.choice.shape) == (operation, shape)}
+
+
+def test_a_longer_name_hides_its_parts(invoices: Grid) -> None:
+    asked = AskedOfTable("What did Acme Ltd pay?", invoices)
+    (link,) = asked.links
+    assert (link.column, sorted(link.rows), link.how) == (2, [0, 3], "equal")
+    assert [asked.words[at] for at in sorted(link.words)] == ["acme", "ltd"]
+
+
+@pytest.mark.parametrize(("value", "text"), [(3.0, "3"), (0.1 + 0.2, "0.3"), (-12.345, "-12.35"), (1e9, "1000000000")])
+def test_numbers_are_shown_without_noise(value: float, text: str) -> None:
+    assert shown(value) == text
