@@ -22,6 +22,7 @@ NEVER = {
 }
 DEVELOPERS_TOOLS = {
     ROOT / "llm/evidence/fit.py",
+    ROOT / "llm/loading/narrow.py",
     ROOT / "llm/tables/fit.py",
     ROOT / "app/bench/peers/llama_cpp.py",
 }

@@ -3,8 +3,12 @@
 Integers with a scale for every row (8 bits) or every 32 columns of a row (4 bits), multiplied in the dtype of the
 states. Embeddings, the head and the projection that expands latents stay as they are. A mixture's routed experts are no
 matrices that the library knows, and they are most of it; so a mixture is refused.
+
+torchao is not in requirements.txt: wherever it is installed, transformers loads it at every start, which takes half a
+second and prints what GPU kernels it lacks.
 """
 
+import importlib.util
 import logging
 from typing import Any
 
@@ -19,11 +23,18 @@ _KEPT = ("lm_head", "kv_b_proj")
 
 
 def narrow(model: PreTrainedModel, weights: str) -> None:
-    """Changes the model in place. `weights` is one of WEIGHTS. Raises ModelNotFound for a mixture of experts."""
+    """Changes the model in place. `weights` is one of WEIGHTS.
+
+    Raises ModelNotFound for a mixture of experts, and where torchao is not installed.
+    """
     if any(getattr(parameter, "ndim", 0) == 3 for parameter in model.parameters()):
         raise ModelNotFound(
             f"a model of type {model.config.model_type!r} has routed experts, which cannot be kept in {weights}; leave "
             "--weights-dtype out, or keep the experts in host memory with --experts-gb"
+        )
+    if importlib.util.find_spec("torchao") is None:
+        raise ModelNotFound(
+            f"keeping weights in {weights} needs torchao, which is not installed: pip install torchao==0.18.0"
         )
     logging.getLogger("torchao").setLevel(logging.ERROR)  # it tells of GPU kernels that it could not load
     from torchao.quantization import Int8WeightOnlyConfig, IntxWeightOnlyConfig, PerGroup, quantize_
