@@ -18,10 +18,17 @@ def echo_json(value: Any, *, one_line: bool = False) -> None:
 
 
 def after_answer(answer: Answer) -> Iterator[str]:
-    """The lines below an answer: citations, then coverage."""
+    """The lines below an answer: how it was computed, citations, then coverage."""
+    if answer.how:
+        yield how_line(answer.how)
     for number, citation in enumerate(answer.citations, 1):
         yield f"[{number}] {citation_line(citation)}"
     yield coverage_line(answer.coverage)
+
+
+def how_line(how: str) -> str:
+    """How an answer was computed from a table."""
+    return f"Computed: {how}."
 
 
 def citation_line(citation: Citation) -> str:

@@ -87,7 +87,8 @@ def as_text(answer: Answer) -> str:
         f"[{index}] {cite.source}{place(cite)}: “{' '.join(cite.quote.split())}”"
         for index, cite in enumerate(answer.citations, 1)
     )
-    return "\n".join([answer.question, "", answer.answer.strip(), "", *cited]).strip()
+    how = [f"Computed: {answer.how}."] if answer.how else []
+    return "\n".join([answer.question, "", answer.answer.strip(), *how, "", *cited]).strip()
 
 
 def _feedback(kept: KeptAnswer) -> str:
@@ -114,7 +115,8 @@ def _asked(question: str) -> str:
 def _body(answer: Answer) -> str:
     stopped = '<p class="ll-meta">Stopped: this is what had come so far.</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
-        return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{stopped}'
+        how = f'<p class="ll-meta">Computed: {escape(answer.how)}.</p>' if answer.how else ""
+        return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{how}{stopped}'
     return said_plainly(answer)
 
 

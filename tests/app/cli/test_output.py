@@ -3,11 +3,11 @@
 import pytest
 
 from app.cli import progress as progress_file
-from app.cli.output import citation_line, coverage_line, size
+from app.cli.output import after_answer, citation_line, coverage_line, size
 from app.cli.progress import Progress, duration
 from app.cli.streaming import Draft
 from ingest.document import Box
-from llm.answer import Citation, Coverage, LeftOut, ReadingProgress
+from llm.answer import Answer, Citation, Coverage, LeftOut, ModelName, ReadingProgress, Timing
 
 
 def test_a_citation_says_where() -> None:
@@ -17,6 +17,12 @@ def test_a_citation_says_where() -> None:
     assert citation_line(page) == "a.pdf, page 3: “Two lines here”"
     assert citation_line(lines) == "a.py, lines 4-6: “x = 1”"
     assert citation_line(doubted) == "a.py, line 4: “x = 1” (not found there word for word)"
+
+
+def test_how_an_answer_was_computed_comes_first() -> None:
+    timing, coverage = Timing(0, 0, 0, 0, 0, 0, 0), Coverage(1, 1, 1, 5, 5)
+    answer = Answer("How many?", "3", True, (), coverage, timing, ModelName("m", "r"), how="number of rows")
+    assert list(after_answer(answer)) == ["Computed: number of rows.", "Read all 1 page (5 tokens)."]
 
 
 def test_coverage_says_what_was_not_read() -> None:

@@ -119,3 +119,10 @@ def test_durations_and_sizes_read_like_speech() -> None:
     assert [size(num) for num in (0, 999, 2048, 52_428_800, 3 * 1024**3)] == [
         "0 bytes", "999 bytes", "2.0 kB", "50 MB", "3.0 GB",
     ]  # fmt: skip
+
+
+def test_how_an_answer_was_computed_stands_below_it(answer: Answer) -> None:
+    computed = replace(answer, how="sum of <Amount> over all rows")
+    assert "Computed: sum of &lt;Amount&gt; over all rows." in fragments.answered(computed)
+    assert "Computed: sum of <Amount> over all rows." in fragments.as_text(computed)
+    assert "Computed" not in fragments.answered(answer)
