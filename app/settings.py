@@ -19,6 +19,7 @@ from app.errors import BadSetting
 
 PREFIX = "LONGLEAF_"
 DTYPES = ("float32", "bfloat16", "float16")
+PAGE_IMAGES = ("none", "scans", "all")
 WEIGHTS_DTYPES = ("int8", "int4")  # of llm.loading.narrow
 KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
 
@@ -29,6 +30,7 @@ _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
         "kv_disk_gb": (float, "a number"),
         "experts_gb": (float, "a number"),
         "keep_hours": (float, "a number"),
+        "page_px": (int, "a whole number"),
         "remote_timeout_s": (float, "a number"),
         "remote_context_tokens": (int, "a whole number"),
     }
@@ -73,6 +75,8 @@ class Settings:
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
     experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
+    page_images: str = "none"  # which pages a model with eyes sees as pictures, besides their text
+    page_px: int = 1024  # the longer side of these pictures
     weights_dtype: str | None = None  # in what dense matrices are kept in memory; None: as they come
     mtp: bool = False  # a DeepSeek model guesses a token ahead with its own extra layer
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
@@ -94,6 +98,10 @@ class Settings:
             raise BadSetting(f"port is {self.port}; it must be between 0 (any free port) and 65535")
         if self.dtype is not None and self.dtype not in DTYPES:
             raise BadSetting(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+        if self.page_images not in PAGE_IMAGES:
+            raise BadSetting(f"page_images is {self.page_images!r}; it must be one of {', '.join(PAGE_IMAGES)}")
+        if not 112 <= self.page_px <= 4096:
+            raise BadSetting(f"page_px is {self.page_px}; it must be between 112 and 4096")
         if self.weights_dtype is not None and self.weights_dtype not in WEIGHTS_DTYPES:
             raise BadSetting(
                 f"weights_dtype is {self.weights_dtype!r}; it must be one of {', '.join(WEIGHTS_DTYPES)}, or left out"

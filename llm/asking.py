@@ -208,6 +208,7 @@ class Asking:
             is_one_document=sum(1 for document in self._documents for _ in document.leaves()) == 1,
             exact=self._options.exact,
             one_by_one=self._backbone.reads_one_by_one and self._options.form is None,
+            has_pictures=any(stream.token_ids.runs for stream in self._desk.streams(self._documents)),
         )
         prompt, context_tokens = self._backbone.prompt, self._backbone.context_tokens
         return attempts(ways, ranked, excerpts_of(ranked, self._documents), prompt, context_tokens)

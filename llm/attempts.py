@@ -38,17 +38,26 @@ class Attempt:
 
 
 def ways_to_answer(
-    num_tokens: int, *, is_read_whole: bool, is_one_document: bool, exact: bool, one_by_one: bool
+    num_tokens: int,
+    *,
+    is_read_whole: bool,
+    is_one_document: bool,
+    exact: bool,
+    one_by_one: bool,
+    has_pictures: bool = False,
 ) -> tuple[Way, ...]:
     """Ways to write an answer over documents of that length, the best first; the next is tried if one finds nothing.
 
     `exact`: over the KV of everything, or not at all. `one_by_one`: the model was trained to read passages alone.
+    `has_pictures`: pages that were read as pictures are in the KV alone, so that goes first.
     """
     if exact:
         return (Way.STORED,)
     close = Way.ONE_BY_ONE if one_by_one else Way.TOGETHER
     if not is_read_whole:
         return (close,)
+    if has_pictures:
+        return (Way.STORED, close)
     return (Way.STORED,) if num_tokens <= SHORT_TOKENS and is_one_document else (close, Way.STORED)
 
 

@@ -22,6 +22,7 @@ from transformers import (
 from llm.answer import ModelName
 from llm.drafting import Drafter
 from llm.errors import ModelNotFound
+from llm.eyes import Eyes
 from llm.leafmoe import LeafMoEForCausalLM, load_leafmoe
 from llm.leafmoe import register as register_leafmoe
 from llm.loading.adapter import with_adapter
@@ -53,6 +54,7 @@ class Backbone:
     context_tokens: int  # the trained context
     stop_ids: frozenset[int]
     drafter: Drafter | None = None  # guesses tokens ahead
+    eyes: Eyes | None = None  # sees page images
 
     @property
     def device(self) -> torch.device:
@@ -90,6 +92,7 @@ def load_backbone(
     experts_bytes: int | None = None,
     weights: str | None = None,
     mtp: bool = False,
+    page_px: int | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Backbone:
     """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
@@ -98,7 +101,7 @@ def load_backbone(
     `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
     `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
     `weights`: "int8" or "int4", in which dense matrices are kept; None: as they come. `mtp`: its extra layer guesses
-    tokens ahead, if it has one.
+    tokens ahead, if it has one. `page_px`: it sees page images of so many pixels on the longer side; None: text only.
     """
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
@@ -108,7 +111,9 @@ def load_backbone(
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
     else:
-        loaded = load_checkpoint(str(name), dtype=chosen_dtype, device=chosen_device)
+        loaded = load_checkpoint(
+            str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None
+        )
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)
@@ -116,15 +121,18 @@ def load_backbone(
         narrow(model, weights)
         model_name = replace(model_name, revision=f"{model_name.revision}+{weights}")
     model = _placed(model, chosen_device, experts_bytes)
+    eyes = None if page_px is None else Eyes.of(model, model_name.name, page_px)
+    packed = PackedLlama.of(model) if weights is None else None
     return Backbone(
         model,
-        (PackedLlama.of(model) if weights is None else None) or TransformersRunner(model),
+        packed or TransformersRunner(model, with_pictures=eyes is not None),
         tokenizer,
         Prompt(tokenizer),
         model_name,
         _context_tokens(model.config),
         _stop_ids(model, tokenizer),
         Drafter.of(model) if mtp else None,
+        eyes,
     )
 
 

@@ -16,6 +16,7 @@ from llm.backbone import Backbone
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
 from llm.evidence.ranking import Searcher
+from llm.eyes import ShownPages
 from llm.kv.codec import KVDtype
 from llm.reading import Readings
 from llm.runtime.session import SessionKV
@@ -47,6 +48,11 @@ class Desk:
         self._streams: dict[_LeafKey, TokenStream] = {}  # of the last set only
         self._token_counts: dict[_LeafKey, int] = {}
         self._searchers: dict[_Key, Searcher] = {}  # the last one only
+
+    def show_pages(self, shown: ShownPages) -> None:
+        """From now on these pages are read as pictures, too."""
+        self._stream_store.shown = shown
+        self._streams, self._token_counts = {}, {}
 
     def streams(self, documents: Sequence[Document]) -> list[TokenStream]:
         """One token stream a leaf, in order; those of the last set are kept."""

@@ -20,7 +20,9 @@ from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
+from llm.eyes import ShownPages
 from llm.kv.codec import KVDtype
+from llm.pages import PageSource
 
 _YIELD_S = 0.005
 
@@ -80,6 +82,7 @@ class Engine:
         experts_bytes: int | None = None,
         weights: str | None = None,
         mtp: bool = False,
+        page_px: int | None = None,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
@@ -89,7 +92,7 @@ class Engine:
         embedder.warm()
         backbone = load_backbone(
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, adapter=adapter,
-            experts_bytes=experts_bytes, weights=weights, mtp=mtp, on_progress=on_progress,
+            experts_bytes=experts_bytes, weights=weights, mtp=mtp, page_px=page_px, on_progress=on_progress,
         )  # fmt: skip
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 
@@ -104,6 +107,11 @@ class Engine:
         )  # fmt: skip
         other._queue = self._queue
         return other
+
+    def show_pages(self, source: PageSource, *, all_pages: bool) -> None:
+        """Lets the model see pages as pictures, made by `source`: all that have one, or those without exact text."""
+        assert self._backbone.eyes is not None, "the model was loaded with eyes"
+        self._desk.show_pages(ShownPages(self._backbone.eyes, source, all_pages))
 
     @property
     def model(self) -> ModelName:

@@ -2,6 +2,8 @@
 
 A stream is made from leaf documents in reading order: a label line ("[contract.pdf, page 3]") before each page, then
 its text. Labels belong to no place. Text that was recognised in pixels enters as patch tokens, where there is doubt.
+To a model with eyes a page may be shown as a picture, too, between two labels before its text; a patch stands for the
+characters that it shows.
 """
 
 from bisect import bisect_right
@@ -10,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ingest.document import Document, Doubt, Page
+from llm.eyes import ShownPages
+from llm.pictures import characters_under
 from llm.prompt import Prompt, label
 from llm.tokens import Tokens
 
@@ -24,6 +28,7 @@ class StreamPage:
     page_index: int
     start: int
     end: int
+    num_before: int = 0  # of these tokens, how many stand before its text: its picture, with a label of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,19 @@ class TokenStream:
     prompt: Prompt
 
     @classmethod
-    def of(cls, documents: Sequence[Document], prompt: Prompt) -> "TokenStream":
-        """Encodes every page of every leaf, in order."""
+    def of(cls, documents: Sequence[Document], prompt: Prompt, shown: ShownPages | None = None) -> "TokenStream":
+        """Encodes every page of every leaf, in order. `shown`: which pages are shown as pictures."""
         leaves = tuple(leaf for document in documents for leaf in document.leaves())
         parts: list[Sequence[int]] = []
         pages: list[StreamPage] = []
         start = 0
         for leaf_index, leaf in enumerate(leaves):
             for page_index, page_ids in enumerate(_encode_pages(leaf, prompt)):
-                parts.append(page_ids)
-                pages.append(StreamPage(leaf_index, page_index, start, start + len(page_ids)))
-                start += len(page_ids)
+                before = _picture(leaf, page_index, prompt, shown)
+                parts += [before, page_ids]
+                end = start + len(before) + len(page_ids)
+                pages.append(StreamPage(leaf_index, page_index, start, end, len(before)))
+                start = end
         return cls(leaves, Tokens.joined(parts), tuple(pages), prompt)
 
     @cached_property
@@ -78,14 +85,15 @@ class TokenStream:
                 if chars[1] > chars[0]
             ]
             if chars:
-                yield TextRange(page.leaf_index, page.page_index, chars[0][0], chars[-1][1])
+                first, last = min(one[0] for one in chars), max(one[1] for one in chars)
+                yield TextRange(page.leaf_index, page.page_index, first, last)
 
     def tokens(self, place: TextRange) -> range:
-        """The tokens that carry a place's characters."""
+        """The tokens of text that carry a place's characters."""
         page = self._page_of[place.leaf_index, place.page_index]
         chars = self._chars(page)
-        first = bisect_right(chars, place.start, key=lambda one: one[1])
-        last = bisect_right(chars, max(place.end - 1, place.start), key=lambda one: one[0])
+        first = bisect_right(chars, place.start, page.num_before, key=lambda one: one[1])
+        last = bisect_right(chars, max(place.end - 1, place.start), page.num_before, key=lambda one: one[0])
         return range(page.start + first, page.start + max(last, first))
 
     @cached_property
@@ -100,11 +108,22 @@ class TokenStream:
             source = leaf.pages[page.page_index]
             before = len(page_label(leaf, source))
             _, spans = self.prompt.encode_seen(page_text(leaf, source), doubts_of(source, shift=before))
-            known = [(max(0, start - before), min(len(source.text), max(0, end - before))) for start, end in spans]
+            known = self._chars_of_picture(page)
+            known += [(max(0, start - before), min(len(source.text), max(0, end - before))) for start, end in spans]
             if len(self._chars_of) >= _PAGES_KEPT:
                 self._chars_of.clear()
             self._chars_of[page] = known
         return known
+
+    def _chars_of_picture(self, page: StreamPage) -> list[tuple[int, int]]:
+        """The characters that each patch shows; none for the tokens around them."""
+        source = self.leaves[page.leaf_index].pages[page.page_index]
+        chars = [(0, 0)] * page.num_before
+        before = self.token_ids[page.start : page.start + page.num_before]
+        for run in before.runs:
+            boxes = run.picture.boxes[run.first : run.first + run.count]
+            chars[run.at : run.at + run.count] = [characters_under(source, box) for box in boxes]
+        return chars
 
     @cached_property
     def _chars_of(self) -> dict[StreamPage, list[tuple[int, int]]]:
@@ -117,6 +136,14 @@ def _encode_pages(leaf: Document, prompt: Prompt) -> Iterator[Sequence[int]]:
     plain = iter(prompt.encode_all([text for text, some in zip(texts, doubts, strict=True) if not some]))
     for text, some in zip(texts, doubts, strict=True):
         yield prompt.encode_seen(text, some)[0] if some else next(plain)
+
+
+def _picture(leaf: Document, page_index: int, prompt: Prompt, shown: ShownPages | None) -> Sequence[int]:
+    """A page's picture behind a label; nothing where it is not shown."""
+    page = leaf.pages[page_index]
+    if shown is None or not shown.shows(page):
+        return ()
+    return Tokens.joined((prompt.encode(page_label(leaf, page)), shown.tokens(leaf, page_index), prompt.encode("\n")))
 
 
 def doubts_of(page: Page, start: int = 0, end: int | None = None, *, shift: int = 0) -> list[Doubt]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ingest.document import Document
+from llm.eyes import ShownPages
 from llm.prompt import Prompt
 from llm.stream import StreamPage, TokenStream, doubts_of
 from llm.tokens import Placed, Tokens
@@ -33,9 +34,15 @@ class StreamStore:
     def __init__(self, folder: Path, prompt: Prompt, identity: str) -> None:
         """`identity` names the tokenizer."""
         self._folder, self._prompt, self._identity = folder, prompt, identity
+        self.shown: ShownPages | None = None  # which pages are shown as pictures
 
     def stream(self, leaf: Document) -> TokenStream:
-        """From disk, or encoded and kept there; a full disk keeps nothing and harms nothing."""
+        """From disk, or encoded and kept there; a full disk keeps nothing and harms nothing.
+
+        A leaf with pictures is always encoded: a picture's tokens take next to no time without its pixels.
+        """
+        if self.shown is not None and any(map(self.shown.shows, leaf.pages)):
+            return TokenStream.of([leaf], self._prompt, self.shown)
         path = self._path(leaf)
         if path.is_file():
             try:

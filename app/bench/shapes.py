@@ -2,7 +2,7 @@
 
 They have the ratios, layer patterns and position rules of the released configs. Windows and chunks of 16 to 20 tokens
 and temperature floors of 8 are crossed many times by a few hundred tokens. Image towers are as small as their classes
-allow; no image goes through them here.
+allow.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ _LLAMA4_TEXT: _Fields = _SHAPE | {
     "attention_chunk_size": 16, "floor_scale": 8, "attn_scale": 0.1,
 }  # fmt: skip
 _LLAMA4_VISION: _Fields = {
-    "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "image_size": 28,
+    "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 128, "image_size": 28,
     "patch_size": 14, "vision_output_dim": 32, "projector_input_dim": 32, "projector_output_dim": 32,
 }  # fmt: skip
 _SCOUT: _Fields = {"interleave_moe_layer_step": 1, "use_qk_norm": True, "rope_parameters": _ROPE_LLAMA3}

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.settings import DTYPES, KV_DTYPES, WEIGHTS_DTYPES, Settings
+from app.settings import DTYPES, KV_DTYPES, PAGE_IMAGES, WEIGHTS_DTYPES, Settings
 from ingest.options import PageRange
 
 Verb = Callable[..., Any]
@@ -33,6 +33,15 @@ _SETTINGS = {
     "experts_gb": click.option(
         "--experts-gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
         help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU.",
+    ),
+    "page_images": click.option(
+        "--page-images", type=click.Choice(PAGE_IMAGES),
+        help="Which pages a model with eyes sees as pictures, besides their text: none, those whose text had to be "
+        "recognised, or all. Default: none. A server is sent them, too.",
+    ),
+    "page_px": click.option(
+        "--page-px", type=click.IntRange(112, 4096), metavar="N",
+        help="The longer side of these pictures in pixels: more is clearer, and more tokens a page. Default: 1024.",
     ),
     "weights_dtype": click.option(
         "--weights-dtype", type=click.Choice(WEIGHTS_DTYPES),
@@ -75,7 +84,7 @@ _SETTINGS = {
     "port": click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one. Default: 7860."),
 }  # fmt: skip
 MODEL = ("model", "adapter", "device", "dtype", "experts_gb", "threads")
-READING = (*MODEL, "weights_dtype", "mtp", "kv_dtype")
+READING = (*MODEL, "page_images", "page_px", "weights_dtype", "mtp", "kv_dtype")
 
 
 def with_settings(*names: str) -> Callable[[Verb], Verb]:

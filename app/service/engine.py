@@ -29,7 +29,8 @@ def state_dir(settings: Settings) -> Path:
 def model_key(settings: Settings) -> str:
     """Under what the catalogue notes what was read."""
     adapted = f" with {settings.adapter}" if settings.adapter else ""
-    return (settings.model or PACKAGED) + adapted
+    seeing = "" if settings.page_images == "none" else f" seeing {settings.page_images} at {settings.page_px}"
+    return (settings.model or PACKAGED) + adapted + seeing
 
 
 def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
@@ -45,6 +46,7 @@ def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
         kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
         experts_bytes=_bytes(settings.experts_gb), weights=settings.weights_dtype, mtp=settings.mtp,
+        page_px=None if settings.page_images == "none" else settings.page_px,
         disk_budget_bytes=_bytes(settings.kv_disk_gb),
         on_progress=on_text,
     )  # fmt: skip
@@ -59,7 +61,7 @@ def _connect(settings: Settings, name: str) -> "RemoteEngine":
 
     return RemoteEngine.connect(
         name, state_dir=state_dir(settings), api_key=settings.api_key, timeout_s=settings.remote_timeout_s,
-        limit_tokens=settings.remote_context_tokens,
+        limit_tokens=settings.remote_context_tokens, page_px=settings.page_px,
     )  # fmt: skip
 
 

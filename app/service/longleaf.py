@@ -65,7 +65,7 @@ class Longleaf:
         self._on_text, self._load = on_text, load
         self._library = Library(settings.data_dir)
         private_dir(state_dir(settings))
-        self._engine = LazyEngine(settings, load, on_text)
+        self._engine = LazyEngine(settings, self._loaded, on_text)
         self._beside = {settings.model: self}  # by the name of the model; one table for all of them
         self._model = model_key(settings)
         self.history = History(self._library.catalogue)
@@ -87,7 +87,7 @@ class Longleaf:
         """
         other = copy.copy(self)
         other.settings = replace(self.settings, model=model, adapter=None)
-        other._engine = LazyEngine(other.settings, self._load, self._on_text)
+        other._engine = LazyEngine(other.settings, self._loaded, self._on_text)
         other._model = model_key(other.settings)
         other._marks = ReadingMarks(self._library.catalogue, other._model)
         return self._beside.setdefault(model, other)
@@ -225,6 +225,13 @@ class Longleaf:
 
     def close(self) -> None:
         self._library.close()
+
+    def _loaded(self, settings: Settings, on_text: Callable[[str], None]) -> "AnyEngine":
+        """A `LoadEngine` whose model sees pages of this library, if that was asked for."""
+        engine = self._load(settings, on_text)
+        if settings.page_images != "none":
+            engine.show_pages(self._library.page_image, all_pages=settings.page_images == "all")
+        return engine
 
     def _documents(self, ids: Sequence[str]) -> list[Document]:
         if not ids:

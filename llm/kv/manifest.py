@@ -104,10 +104,11 @@ def read_documents(folder: Path) -> list[str]:
 
 
 def tokens_sha256(token_ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
-    """Hex digest of the token ids as little-endian 32-bit integers, and of the patch tokens' mixtures."""
+    """Hex digest of the token ids as little-endian 32-bit integers, and of what the patch tokens are instead."""
     digest = hashlib.sha256(np.asarray(token_ids, dtype="<i4").tobytes())
-    if isinstance(token_ids, Tokens) and token_ids.mixtures:
-        digest.update(repr(token_ids.mixtures).encode())
+    for patches in (token_ids.mixtures, token_ids.runs) if isinstance(token_ids, Tokens) else ():
+        if patches:
+            digest.update(repr(patches).encode())
     return digest.hexdigest()
 
 

@@ -15,15 +15,18 @@ from llm.runtime.kinds import layouts_of
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase, ModelName]
 
 
-def load_checkpoint(where: str, *, dtype: torch.dtype, device: torch.device) -> Loaded:
-    """Raises ModelNotFound with one sentence. FP8 weights become plain numbers on a CPU."""
+def load_checkpoint(where: str, *, dtype: torch.dtype, device: torch.device, with_eyes: bool = False) -> Loaded:
+    """Raises ModelNotFound with one sentence. FP8 weights become plain numbers on a CPU.
+
+    `with_eyes`: with its image tower, if it has one.
+    """
     try:
         config = AutoConfig.from_pretrained(where)
         layouts_of(config)  # refuses what cannot be kept before any weight is loaded
         if device.type == "cpu":
             open_as_plain_numbers(config)
         tokenizer = AutoTokenizer.from_pretrained(where)
-        model = model_class(config).from_pretrained(where, config=config, dtype=dtype)
+        model = model_class(config, with_eyes=with_eyes).from_pretrained(where, config=config, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelNotFound(
             f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, a hub name, "

@@ -7,12 +7,13 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Pret
 from llm.errors import ModelNotFound
 
 
-def model_class(config: PretrainedConfig) -> Any:
+def model_class(config: PretrainedConfig, *, with_eyes: bool = False) -> Any:
     """The Auto class: the language model alone where transformers can open that, else with its image tower.
 
-    Raises ModelNotFound for a model that writes no text.
+    `with_eyes`: with the tower wherever there is one. Raises ModelNotFound for a model that writes no text.
     """
-    for auto in (AutoModelForCausalLM, AutoModelForImageTextToText):
+    classes = (AutoModelForCausalLM, AutoModelForImageTextToText)
+    for auto in reversed(classes) if with_eyes else classes:
         if type(config) in auto._model_mapping:
             return auto
     raise ModelNotFound(

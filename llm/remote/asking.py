@@ -72,15 +72,25 @@ class RemoteAsking:
         text = text_of(self._documents) if shown is None else joined(shown)
         written = Written()
         if ranked:
-            yield from self._write(text, written)
+            yield from self._write(text, self._pictures(shown, room), written)
         yield Answered(self._answer(written, ranked, self._coverage(shown)))
 
-    def _write(self, text: str, written: Written) -> Iterator[Event]:
+    def _pictures(self, shown: Sequence[Excerpt] | None, room: int) -> list[str]:
+        """Page images of what is sent: of everything, or of the pages that passages come from, as room is left."""
+        if self._desk.pictures is None:
+            return []
+        if shown is None:
+            return list(self._desk.pictures.urls(leaves_of(self._documents), None, room))
+        pages = {(excerpt.leaf.id, excerpt.page_index) for excerpt in shown}
+        left = room - self._client.count_tokens(joined(shown))
+        return list(self._desk.pictures.urls(leaves_of(self._documents), pages, left))
+
+    def _write(self, text: str, pictures: Sequence[str], written: Written) -> Iterator[Event]:
         schema = self._schema(text)
         self._sent = time.perf_counter()
         is_first = True
         for piece in self._client.chat(
-            messages_of(text, self._question), written, max_new_tokens=self._options.max_new_tokens,
+            messages_of(text, self._question, pictures), written, max_new_tokens=self._options.max_new_tokens,
             temperature=self._options.temperature, seed=self._options.seed, cancel=self._cancel, schema=schema,
         ):  # fmt: skip
             if is_first:

@@ -26,7 +26,7 @@ _NO_KEY = "none"  # the package wants one; servers without accounts ignore it
 _BYTES_A_TOKEN = 3  # of text whose tokens nobody counts: more tokens than there are, rather than fewer
 _TOO_LONG = ("context", "too long", "maximum length", "max_model_len", "exceed")
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
 from llm.evidence.ranking import Searcher
 from llm.remote.client import RemoteClient
+from llm.remote.pictures import RemotePictures
 from llm.remote.prompt import leaf_text, messages_of
 from llm.storage import index_folder
 
@@ -30,6 +31,7 @@ class RemoteDesk:
         self.embedder = embedder or Embedder()
         self._evidence = EvidenceStore(index_folder(state_dir), self.embedder)
         self._counts: dict[tuple[str, int, int], int] = {}
+        self.pictures: RemotePictures | None = None  # which pages are sent as pictures
         self._searcher: tuple[tuple[str, ...], Searcher] | None = None
 
     def is_indexed(self, documents: Sequence[Document]) -> bool:
@@ -55,8 +57,9 @@ class RemoteDesk:
         return self._searcher[1]
 
     def num_tokens(self, documents: Sequence[Document]) -> int:
-        """Of the documents' texts, as the server counts."""
-        return sum(map(self._count, leaves_of(documents)))
+        """Of the documents' texts, as the server counts, and of their pictures, about."""
+        leaves = leaves_of(documents)
+        return sum(map(self._count, leaves)) + (self.pictures.num_tokens(leaves) if self.pictures else 0)
 
     def room(self, question: str, max_new_tokens: int) -> int:
         """Tokens that are left for documents."""

@@ -14,10 +14,12 @@ from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
+from llm.pages import PageSource
 from llm.remote.address import parse
 from llm.remote.asking import RemoteAsking
 from llm.remote.client import RemoteClient
 from llm.remote.desk import RemoteDesk, leaves_of
+from llm.remote.pictures import RemotePictures
 
 
 class RemoteEngine:
@@ -30,7 +32,10 @@ class RemoteEngine:
         *,
         limit_tokens: int | None = None,
         embedder: Embedder | None = None,
+        page_px: int = 1024,
     ) -> None:
+        """`page_px`: the longer side of page images, if pages are shown."""
+        self._page_px = page_px
         self._client, self._limit_tokens = client, limit_tokens
         self._desk = RemoteDesk(client, state_dir, limit_tokens, embedder)
         self._busy = threading.Lock()
@@ -38,16 +43,29 @@ class RemoteEngine:
 
     @classmethod
     def connect(
-        cls, name: str, *, state_dir: Path, api_key: str | None, timeout_s: float, limit_tokens: int | None
+        cls,
+        name: str,
+        *,
+        state_dir: Path,
+        api_key: str | None,
+        timeout_s: float,
+        limit_tokens: int | None,
+        page_px: int = 1024,
     ) -> "RemoteEngine":
         """Raises ModelNotFound when no server answers at the address, or it serves no such model."""
-        return cls(
-            RemoteClient(parse(name), api_key=api_key, timeout_s=timeout_s), state_dir, limit_tokens=limit_tokens
-        )
+        client = RemoteClient(parse(name), api_key=api_key, timeout_s=timeout_s)
+        return cls(client, state_dir, limit_tokens=limit_tokens, page_px=page_px)
 
     def beside(self, state_dir: Path) -> "RemoteEngine":
         """The same server for another folder; of what either has indexed, the other sees nothing."""
-        return RemoteEngine(self._client, state_dir, limit_tokens=self._limit_tokens, embedder=self._desk.embedder)
+        return RemoteEngine(
+            self._client, state_dir, limit_tokens=self._limit_tokens, embedder=self._desk.embedder,
+            page_px=self._page_px,
+        )  # fmt: skip
+
+    def show_pages(self, source: PageSource, *, all_pages: bool) -> None:
+        """Sends pages as pictures, too, made by `source`: all that have one, or those without exact text."""
+        self._desk.pictures = RemotePictures(source, all_pages, self._page_px)
 
     @property
     def context_tokens(self) -> int:

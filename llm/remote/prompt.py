@@ -10,14 +10,16 @@ from llm.stream import page_text
 _REFUSING = f"If it does not hold the answer, write only: {NOT_FOUND}"
 
 
-def messages_of(document_text: str, question: str) -> list[Message]:
-    """The one message of a request. Everything up to the question is the same for every question."""
-    return [
-        {
-            "role": "user",
-            "content": f"{INSTRUCTION} {_REFUSING}\n\nDocument:\n{document_text}{NEXT_QUESTION} {question.strip()}",
-        }
-    ]
+def messages_of(document_text: str, question: str, pictures: Sequence[str] = ()) -> list[Message]:
+    """The one message of a request. Everything up to the question is the same for every question.
+
+    `pictures`: data URLs of page images, which go before the text.
+    """
+    text = f"{INSTRUCTION} {_REFUSING}\n\nDocument:\n{document_text}{NEXT_QUESTION} {question.strip()}"
+    if not pictures:
+        return [{"role": "user", "content": text}]
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in pictures]
+    return [{"role": "user", "content": [*parts, {"type": "text", "text": text}]}]
 
 
 def text_of(documents: Sequence[Document]) -> str:

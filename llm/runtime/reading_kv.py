@@ -8,6 +8,7 @@ import torch
 
 from llm.kv.layout import BLOCK_TOKENS, LayerKind, LayerLayout
 from llm.kv.snapshot import Snapshot
+from llm.pictures import position_shift
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
 from llm.runtime.rotation import Rotation
@@ -33,6 +34,7 @@ class ReadingKV(WorkingKV):
         self._snapshot, self._policy = snapshot, policy
         self._device, self._dtype = device, dtype
         self.num_tokens = snapshot.num_tokens
+        self.position_shift = position_shift(snapshot.token_ids, snapshot.num_tokens)
         self._compose(range(len(self.layers)))
 
     def room(self, wanted: int) -> int:

@@ -113,6 +113,12 @@ def rotation_of(model: PreTrainedModel) -> Rotation | None:
     return kind(inverse_frequencies.float()) if turning == width else None
 
 
+def counts_on_axes(model: PreTrainedModel) -> bool:
+    """Whether the patches of a picture have positions by row and column (M-RoPE, arXiv:2409.12191, section 2.1)."""
+    text = model.config.get_text_config(decoder=True)
+    return "mrope_section" in (getattr(text, "rope_parameters", None) or {})
+
+
 def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     half = states.shape[-1] // 2
     swapped = torch.roll(states, half, -1)

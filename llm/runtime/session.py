@@ -13,6 +13,7 @@ from types import MappingProxyType
 import torch
 
 from llm.kv.layout import BLOCK_TOKENS, LayerLayout
+from llm.pictures import position_shift
 from llm.runtime.latent import LatentExpansion
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.rotation import Rotation
@@ -145,6 +146,7 @@ class SessionKV(WorkingKV):
         self.source, self._options = source, options
         self.is_exact = source.num_tokens <= options.exact
         self.num_tokens, self._chunk_origin = source.num_tokens, source.last_start
+        self.position_shift = sum(position_shift(one.token_ids, one.num_tokens) for one in source.snapshots)
         self._steps = 0  # since the selection was looked at
         for index, layer in enumerate(self.layers):
             if layer.layout.reach is None and source.num_tokens:

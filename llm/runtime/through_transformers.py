@@ -2,7 +2,8 @@
 
 The model is fed position 0 for every token, so that it hands over un-rotated queries and keys; the working set rotates
 them. Of a family whose rotation is not known it is fed the true positions, and its keys are kept rotated: exact within
-the trained context, but such keys cannot be renumbered (`is_position_free` is False).
+the trained context, but such keys cannot be renumbered (`is_position_free` is False). So it is with a model that is
+shown pictures and counts positions on three axes (Qwen-VL, GLM-V): each patch stands in its row and column.
 
 The working set reaches the attention function as a keyword argument of the model's forward. A call without it, such as
 `generate`, is answered by plain attention. Traps: Llama 4 asks the cache how many tokens it has seen, for its
@@ -20,9 +21,10 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerKind, LayerLayout
+from llm.pictures import axes_of, encoder_output
 from llm.runtime.kinds import layouts_of
 from llm.runtime.latent import LatentExpansion
-from llm.runtime.rotation import NoRotation, Rotation, rotation_of
+from llm.runtime.rotation import NoRotation, Rotation, counts_on_axes, rotation_of
 from llm.runtime.working import WorkingKV
 from llm.tokens import Tokens, embedded
 
@@ -33,11 +35,12 @@ _NOT_COMPUTED = ("softcap", "s_aux", "position_bias")  # what some models ask of
 class TransformersRunner:
     """One model. Making it sets the model's attention function; raises ModelNotFound for one that has no such door."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, with_pictures: bool = False) -> None:
         if not model._supports_attention_backend:
             raise _refusal(model, "it does not attend through transformers' attention interface")
         self.layouts: Sequence[LayerLayout] = layouts_of(model.config)
-        rotation = rotation_of(model)
+        self._has_axes = with_pictures and counts_on_axes(model)
+        rotation = None if self._has_axes else rotation_of(model)
         self.rotation: Rotation = rotation or NoRotation()
         self.is_position_free = rotation is not None
         self._model = model
@@ -79,8 +82,13 @@ class TransformersRunner:
 
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV, wanted: dict[str, Any]) -> Any:
         device = self._model.device
+        shift = kv.position_shift
         if self.is_position_free:
             position_ids = torch.zeros((1, len(token_ids)), dtype=torch.int64, device=device)
+        elif self._has_axes:
+            runs = token_ids.runs if isinstance(token_ids, Tokens) else ()
+            axes, end = axes_of(len(token_ids), runs, kv.num_tokens + shift)  # (3, S)
+            position_ids, shift = axes[:, None].to(device), end - kv.num_tokens - len(token_ids)
         else:
             position_ids = torch.arange(kv.num_tokens, kv.num_tokens + len(token_ids), device=device)[None]
         kv.begin(len(token_ids))
@@ -97,14 +105,21 @@ class TransformersRunner:
         if working.attended != list(range(len(kv.layers))):
             raise _refusal(self._model, f"only layers {working.attended} of {len(kv.layers)} attended to what was read")
         kv.finish()
+        kv.position_shift = shift
         return output
 
-    def _entering(self, token_ids: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Ids (1, S), which some models route by, too; with patch tokens among them, states (1, S, D) instead."""
+    def _entering(self, token_ids: Sequence[int]) -> dict[str, Any]:
+        """Ids (1, S), which some models route by, too; with mixtures among them, states (1, S, D) instead.
+
+        Patches of pictures come beside them, as the output of the model's own image tower.
+        """
         device = self._model.device
+        entering: dict[str, Any] = {}
+        if isinstance(token_ids, Tokens) and token_ids.runs:
+            entering["mm_encoder_outputs"] = {"image": encoder_output(token_ids.runs)}
         if isinstance(token_ids, Tokens) and token_ids.mixtures:
-            return {"inputs_embeds": embedded(token_ids, self._model.get_input_embeddings(), device)[None]}
-        return {"input_ids": torch.tensor([list(token_ids)], device=device)}
+            return entering | {"inputs_embeds": embedded(token_ids, self._model.get_input_embeddings(), device)[None]}
+        return entering | {"input_ids": torch.tensor([list(token_ids)], device=device)}
 
 
 class _Pass(Cache):

@@ -149,7 +149,8 @@ class WorkingKV:
         self, layouts: Sequence[LayerLayout], rotation: Rotation, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self.layers: list[LayerKV] = [self.layer_class(layout, rotation, device, dtype) for layout in layouts]
-        self.num_tokens = 0  # the true position of the next token
+        self.num_tokens = 0  # seen so far
+        self.position_shift = 0  # added to that, the true position of the next token: a picture takes up fewer
         self._num_new = 0
         self._chunk_origin = 0  # where chunks are counted from
         self._chunks = {layout.reach for layout in layouts if layout.kind is LayerKind.CHUNKED and layout.reach}
