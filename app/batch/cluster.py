@@ -12,12 +12,12 @@ import importlib
 import logging
 import socket
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from app.batch.making import BatchOptions, RowMaker, Work
 from app.batch.rows import Basis, Row, copied, failed
@@ -37,6 +37,24 @@ _log = logging.getLogger(__name__)
 
 class WorkerLost(Exception):
     """A worker ended before its document was done."""
+
+
+class AnyCrew(Protocol):
+    """Workers that are given documents: what `Round` needs of a crew."""
+
+    def __len__(self) -> int: ...
+
+    def begin(self, index: int, work: Work, basis: Basis) -> Any:
+        """Gives a worker a document; what stands for its rows."""
+
+    def first_done(self, begun: Collection[Any]) -> Any:
+        """Waits for one of several."""
+
+    def rows(self, begun: Any) -> list[Row]:
+        """Waits for them. Raises WorkerLost, OSError."""
+
+    def replace(self, index: int) -> None:
+        """Another worker for one that was lost."""
 
 
 class Worker:
@@ -91,24 +109,20 @@ class Crew:
 
     def run(self, batch: Batch, on_row: OnRow) -> None:
         """Makes every row that is missing, as `Batch.run`; rows are written when their document is done."""
-        _Round(self, batch, on_row).run()
+        Round(self, batch, on_row).run()
 
     def begin(self, index: int, work: Work, basis: Basis) -> Any:
-        """Gives a worker a document; what stands for its rows."""
         return self._workers[index].rows.remote(work, basis)
 
     def rows(self, begun: Any) -> list[Row]:
-        """Waits for them. Raises WorkerLost, OSError."""
         found: list[Row] = self._result(begun)
         return found
 
     def first_done(self, begun: Collection[Any]) -> Any:
-        """Waits for one of several."""
         (done,), _ = self._ray.wait(list(begun), num_returns=1)
         return done
 
     def replace(self, index: int) -> None:
-        """Another worker for one that was lost."""
         self._workers[index] = self._hired(index)
 
     @property
@@ -131,40 +145,47 @@ class Crew:
             raise WorkerLost(str(error)) from error
 
 
-class _Round:
+class Round:
     """One run over what is missing: which worker has which document."""
 
-    def __init__(self, crew: Crew, batch: Batch, on_row: OnRow) -> None:
+    def __init__(self, crew: "AnyCrew", batch: Batch, on_row: OnRow) -> None:
         self._crew, self._batch, self._on_row = crew, batch, on_row
-        self._waiting = deque(batch.work())
+        self._queues: list[deque[Work]] = [deque() for _ in range(len(crew))]
+        for work in batch.work():
+            self._queues[int(work.source.sha256[:8], 16) % len(crew)].append(work)
         self._running: dict[Any, tuple[int, Work]] = {}
+        self._idle = set(range(len(crew)))
+        self._equal: defaultdict[str, list[Work]] = defaultdict(list)  # by SHA-256: wait for one that is running
         self._lost: Counter[str] = Counter()
 
     def run(self) -> None:
-        while self._waiting or self._running:
-            self._hand_out()
-            if self._running:
-                self._take(self._crew.first_done(self._running))
+        while True:
+            for index in sorted(self._idle):
+                self._hand_out(index)
+            if not self._running:
+                break
+            self._take(self._crew.first_done(self._running))
 
-    def _hand_out(self) -> None:
-        """A document for every idle worker."""
-        busy = {index for index, _ in self._running.values()}
-        for index in set(range(len(self._crew))) - busy:
-            while (work := self._next_for(index)) is not None:
-                work = self._without_known(work)
-                if work.asked:
-                    self._running[self._crew.begin(index, work, self._batch.basis)] = index, work
-                    break
+    def _hand_out(self, index: int) -> None:
+        """The next document for an idle worker, if there is one."""
+        while (work := self._next_for(index)) is not None:
+            work = self._without_known(work)
+            if work.asked:
+                self._running[self._crew.begin(index, work, self._batch.basis)] = index, work
+                self._idle.discard(index)
+                return
 
     def _next_for(self, index: int) -> Work | None:
-        """One of those whose place is at this worker, else any; equal files one behind the other."""
+        """One whose place is at this worker, else one of the longest queue; equal files one behind the other."""
         at_work = {work.source.sha256 for _, work in self._running.values()}
-        free = [work for work in self._waiting if work.source.sha256 not in at_work]
-        own = (work for work in free if int(work.source.sha256[:8], 16) % len(self._crew) == index)
-        chosen = next(own, free[0] if free else None)
-        if chosen is not None:
-            self._waiting.remove(chosen)
-        return chosen
+        while True:
+            queue = self._queues[index] or max(self._queues, key=len)
+            if not queue:
+                return None
+            work = queue.popleft()
+            if work.source.sha256 not in at_work:
+                return work
+            self._equal[work.source.sha256].append(work)
 
     def _without_known(self, work: Work) -> Work:
         """What a worker must do; rows that another file has, or that cannot be made, are written here."""
@@ -182,11 +203,13 @@ class _Round:
 
     def _take(self, begun: Any) -> None:
         index, work = self._running.pop(begun)
+        self._idle.add(index)
         try:
             for row in self._crew.rows(begun):
                 self._keep(row)
         except WorkerLost:
             self._after_loss(index, work)
+        self._queues[index].extendleft(self._equal.pop(work.source.sha256, ()))
 
     def _after_loss(self, index: int, work: Work) -> None:
         name = work.source.name
@@ -194,7 +217,7 @@ class _Round:
         self._crew.replace(index)
         self._lost[name] += 1
         if self._lost[name] < MAX_LOST:
-            self._waiting.appendleft(work)
+            self._queues[index].appendleft(work)
         else:
             self._fail(work, f"{name} could not be asked: {MAX_LOST} workers were lost at it; look into Ray's log")
 

@@ -6,7 +6,7 @@ import click
 
 from app.cli.options import as_json, with_settings
 from app.cli.output import echo_json
-from app.http.tokens import MAX_DAYS, SCOPES, Token, Tokens
+from app.http.tokens import MAX_DAYS, MAX_PER_MINUTE, PER_MINUTE, SCOPES, Token, Tokens
 from app.service.originals import private_dir
 from app.settings import Settings
 
@@ -30,13 +30,17 @@ def tokens() -> None:
     help="read: list, show and ask. write: add and delete.",
 )  # fmt: skip
 @click.option("--days", type=click.IntRange(1, MAX_DAYS), help="It expires after so many days. Default: never.")
+@click.option(
+    "--per-minute", type=click.IntRange(1, MAX_PER_MINUTE), default=PER_MINUTE, show_default=True,
+    help="How many requests it may send within a minute.",
+)  # fmt: skip
 @as_json
 @with_settings("data_dir")
-def add(settings: Settings, name: str, scopes: str, days: int | None, as_json: bool) -> None:
+def add(settings: Settings, name: str, scopes: str, days: int | None, per_minute: int, as_json: bool) -> None:
     """Make a token and write it to standard output. It is shown this once: only a hash of it is kept."""
     private_dir(settings.data_dir)
     wanted = [scope for part in scopes.split(",") if (scope := part.strip())]
-    secret, token = Tokens(settings.data_dir).add(name, wanted, days)
+    secret, token = Tokens(settings.data_dir).add(name, wanted, days, per_minute)
     if as_json:
         echo_json({**token.as_json(), "token": secret})
         return
@@ -74,4 +78,4 @@ def _line(token: Token) -> str:
     ends = "never expires" if token.expires_at is None else f"expires {token.expires_at}"
     if token.expires_at is not None and token.expires_at <= datetime.now(UTC).isoformat(timespec="seconds"):
         ends = f"expired {token.expires_at}"
-    return f"{token.id}  {token.name}  ({', '.join(token.scopes)}; {ends})"
+    return f"{token.id}  {token.name}  ({', '.join(token.scopes)}; {token.per_minute} a minute; {ends})"

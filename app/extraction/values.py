@@ -1,7 +1,8 @@
 """Answers as values: an ISO date, an ISO duration, a number, true or false, one of the choices. Libraries parse.
 
-A date in numbers alone, as 08/02/1999, is read in the order that the document's other dates have; day first where
-none tells. What is no value of its kind, or breaks the field's schema, is a `BadValue` with one sentence.
+A date in numbers alone, as 08/02/1999, is read in the order that the document's other dates have, or that its country
+has; day first where none tells. What is no value of its kind, or breaks the field's schema, is a `BadValue` with one
+sentence.
 """
 
 import re
@@ -17,7 +18,7 @@ from jsonschema.validators import validator_for
 from price_parser import Price
 
 from app.extraction.field import Field, FieldKind
-from app.extraction.patterns import DATE, DURATION, MONTH_BEFORE_DAY, NUMBER, WORDS
+from app.extraction.patterns import AMERICAN, DATE, DURATION, MONTH_BEFORE_DAY, NUMBER, WORDS
 
 Value = str | int | float | bool
 _IN_NUMBERS = re.compile(r"(?<!\d)(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
@@ -47,7 +48,8 @@ def value_of(answer: str, field: Field, shown: Iterable[str] = ()) -> Value | li
 def is_day_first(texts: Iterable[str]) -> bool:
     """Whether dates in numbers have the day before the month.
 
-    A 13 or more in one of the two places proves it; else the month written out before the day speaks against it.
+    A 13 or more in one of the two places proves it; else the month written out before the day speaks against it, or a
+    place in the United States.
     """
     month_first = False
     for text in texts:
@@ -57,7 +59,7 @@ def is_day_first(texts: Iterable[str]) -> bool:
                 return True
             if second > 12 >= first:
                 return False
-        month_first = month_first or re.search(MONTH_BEFORE_DAY, text) is not None
+        month_first = month_first or any(re.search(each, text) for each in (MONTH_BEFORE_DAY, AMERICAN))
     return not month_first
 
 

@@ -44,7 +44,7 @@ def http_app(services: "Services", door: Door) -> FastAPI:
     asking, route_class = Asking(services.longleaf), repeatable(Repeats(), door)
     api.include_router(chat_routes(services.longleaf, asking, door, route_class))
     api.include_router(document_routes(services, door, route_class))
-    api.include_router(question_routes(asking, door, route_class))
+    api.include_router(question_routes(asking, services.longleaf.history, door, route_class))
     api.include_router(job_routes(services, door, route_class))
     api.include_router(batch_routes(services, door, route_class))
     return api

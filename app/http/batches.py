@@ -17,13 +17,14 @@ from app.http.asking import sse, streamed
 from app.http.failing import Missing
 from app.http.guard import Door
 from app.http.jobs import changes
+from app.http.paging import MAX_LISTED, Cursor, Limit, paged
 from app.http.shapes import MAX_QUESTION, DocumentKeys, Given
 
 if TYPE_CHECKING:
     from app.web.services import Services
     from app.web.tabling import Table
 
-MAX_LISTED = 1000
+MAX_ROWS = 1000
 BatchId = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
 Line = Annotated[str, Field(min_length=1, max_length=MAX_QUESTION, pattern=r"^[^\r\n]+$")]
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
@@ -63,6 +64,11 @@ class BatchBody(BaseModel):
         )  # fmt: skip
 
 
+class BatchList(BaseModel):
+    batches: list[BatchBody]
+    next: str | None = Field(description="The `cursor` of the page that follows; null on the last.")
+
+
 class Rows(BaseModel):
     rows: list[dict[str, Any]] = Field(description="Each the object of an answer, with id, source, status and error.")
     next: str | None = Field(description="The `cursor` to go on with; null when the batch is over and all were given.")
@@ -87,6 +93,12 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
         response.headers["location"] = f"/api/batches/{batch_id}"
         return BatchBody.of(batch_id, found(batch_id))
 
+    @router.get("", dependencies=[may_read], summary="List the batches that are remembered, oldest first")
+    def listed(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> BatchList:
+        """All that run, and the last eight that are over."""
+        shown, following = paged(tables.ids(), str, limit, cursor)
+        return BatchList(batches=[BatchBody.of(batch_id, found(batch_id)) for batch_id in shown], next=following)
+
     @router.get("/{batch_id}", dependencies=[may_read], summary="How far a batch is")
     def show(batch_id: BatchId) -> BatchBody:
         return BatchBody.of(batch_id, found(batch_id))
@@ -94,7 +106,7 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
     @router.get("/{batch_id}/rows", dependencies=[may_read], summary="The rows that there are, in order")
     def rows(
         batch_id: BatchId,
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
+        limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 100,
         cursor: Annotated[str, Query(pattern="^[0-9]{1,9}$", description="`next` of the page before.")] = "0",
     ) -> Rows:
         table, start = found(batch_id), int(cursor)

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from app.errors import NotAllowed, UnknownToken
+from app.http.pacing import Pace
 from app.http.tokens import PREFIX, SCOPES, Tokens
 
 LOCAL = "local"  # the person at this computer
@@ -21,10 +22,11 @@ _bearer = HTTPBearer(auto_error=False, description="A token of `python app.py to
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and what they may do."""
+    """Who asks, what they may do, and how often."""
 
     name: str
     scopes: tuple[str, ...]
+    per_minute: int | None = None  # requests; None: as many as they like
 
 
 class Door:
@@ -32,6 +34,7 @@ class Door:
 
     def __init__(self, tokens: Tokens, *, is_open: bool) -> None:
         self._tokens, self._is_open = tokens, is_open
+        self._pace = Pace()
 
     def person_of(self, request: Request) -> Caller:
         """Raises UnknownToken."""
@@ -45,13 +48,15 @@ class Door:
                 f"{'the token is not known, or has expired' if secret else 'there is no token'}; send the header "
                 "`Authorization: Bearer TOKEN` with one of `python app.py tokens add`"
             )
-        return Caller(token.name, token.scopes)
+        return Caller(token.name, token.scopes, token.per_minute)
 
     def lets(self, scope: str) -> Callable[..., Caller]:
-        """A dependency of routes: the caller, who has that scope. Raises UnknownToken, NotAllowed."""
+        """A dependency of routes: the caller, who has that scope. Raises UnknownToken, NotAllowed, TooBusy."""
 
         def caller(request: Request, _: Annotated[object, Depends(_bearer)]) -> Caller:
             person = self.person_of(request)
+            if person.per_minute is not None:
+                self._pace.count(person.name, person.per_minute)
             if scope not in person.scopes:
                 raise NotAllowed(
                     f"the token of {person.name} may {' and '.join(person.scopes)}, and this takes the scope "

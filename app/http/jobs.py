@@ -12,6 +12,7 @@ from app.errors import BadRequest
 from app.http.asking import sse, streamed
 from app.http.failing import Missing
 from app.http.guard import Door
+from app.http.paging import MAX_LISTED, Cursor, Limit, paged
 from app.http.shapes import JobBody, JobList
 from app.jobs import JobStatus
 
@@ -36,9 +37,10 @@ def job_routes(services: "Services", door: Door, route_class: type[APIRoute]) ->
             raise Missing(str(error)) from None
 
     @router.get("", dependencies=[may_read], summary="List the jobs that are remembered, oldest first")
-    def listed() -> JobList:
+    def listed(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> JobList:
         """All that run or wait, and the last 200 that are over. Jobs live as long as the process."""
-        return JobList(jobs=[JobBody.of(status) for status in jobs.jobs()])
+        shown, following = paged(jobs.jobs(), lambda status: status.id, limit, cursor)
+        return JobList(jobs=[JobBody.of(status) for status in shown], next=following)
 
     @router.get("/{job_id}", dependencies=[may_read], summary="How far a job is")
     def show(job_id: JobId) -> JobBody:

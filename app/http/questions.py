@@ -1,15 +1,22 @@
-"""/api/questions: ask, and get the object of `ask --json`, whole or after a stream of what happens on the way."""
+"""/api/questions: ask, and get the object of `ask --json`, whole or after a stream of what happens on the way.
+
+What was asked before is listed here, too.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 
+from app.errors import BadRequest
 from app.http.asking import Asking, sse, streamed
+from app.http.failing import Missing
 from app.http.guard import Caller, Door
-from app.http.shapes import AnswerBody, AskBody, CitationBody
+from app.http.paging import Limit
+from app.http.shapes import AnswerBody, AnswerList, AskBody, CitationBody, KeptAnswerBody
+from app.service.history import History
 from llm.answer import Answered, Event, EvidenceFound, ReadingProgress, TextDelta, ThinkingDelta
 
 STREAM = "text/event-stream"
@@ -22,7 +29,7 @@ _STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def question_routes(asking: Asking, door: Door, route_class: type[APIRoute]) -> APIRouter:
+def question_routes(asking: Asking, history: History, door: Door, route_class: type[APIRoute]) -> APIRouter:
     router = APIRouter(prefix="/api/questions", tags=["questions"], route_class=route_class)
 
     @router.post("", response_model=AnswerBody, responses=_STREAMED, summary="Ask a question of documents")
@@ -36,6 +43,23 @@ def question_routes(asking: Asking, door: Door, route_class: type[APIRoute]) -> 
         if STREAM in accept:
             return streamed(_shown(await asking.begun(request, caller, asked)))
         return AnswerBody.of(await asking.answer(request, caller, asked))
+
+    @router.get("", dependencies=[Depends(door.lets("read"))], summary="List what was asked, oldest first")
+    def listed(
+        limit: Limit = 100,
+        cursor: Annotated[str, Query(pattern="^[0-9]{1,15}$", description="`next` of the page before.")] = "0",
+    ) -> AnswerList:
+        """Of the whole library, whichever door it was asked at."""
+        kept = history.after(int(cursor), limit + 1)
+        shown = [KeptAnswerBody.of_kept(each) for each in kept[:limit]]
+        return AnswerList(answers=shown, next=str(shown[-1].number) if len(kept) > limit else None)
+
+    @router.get("/{number}", dependencies=[Depends(door.lets("read"))], summary="One answer that was given")
+    def show(number: Annotated[int, Path(ge=1, lt=10**15)]) -> KeptAnswerBody:
+        try:
+            return KeptAnswerBody.of_kept(history.answer(number))
+        except BadRequest as error:
+            raise Missing(str(error)) from None
 
     return router
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs import JobStatus, Stage
-from app.service import Entry
+from app.service import Entry, KeptAnswer
 from ingest.document import Kind, Problem
 from llm.answer import Answer, AskOptions, Coverage, ModelName, Timing
 
@@ -80,6 +80,24 @@ class AnswerBody(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> "AnswerBody":
         return cls.model_validate(answer.as_json())
+
+
+class KeptAnswerBody(AnswerBody):
+    """An answer of the library."""
+
+    number: int = Field(description="Grows with every answer; /api/questions/{number} has this one.")
+    asked_at: str = Field(description="ISO 8601, UTC.")
+    documents: list[str] = Field(description="Ids of what was asked about.")
+    conversation: str | None
+
+    @classmethod
+    def of_kept(cls, kept: KeptAnswer) -> "KeptAnswerBody":
+        return cls.model_validate({**kept.as_json(), "documents": list(kept.documents)})
+
+
+class AnswerList(BaseModel):
+    answers: list[KeptAnswerBody]
+    next: str | None = Field(description="The `cursor` of the page that follows; null on the last.")
 
 
 class DocumentBody(BaseModel):
@@ -165,3 +183,4 @@ class JobBody(BaseModel):
 
 class JobList(BaseModel):
     jobs: list[JobBody]
+    next: str | None = Field(description="The `cursor` of the page that follows; null on the last.")

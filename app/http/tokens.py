@@ -19,11 +19,13 @@ from app.errors import BadRequest, LibraryUnusable
 SCOPES = ("read", "write")  # to list, show and ask; to add and delete
 PREFIX = "longleaf_"
 MAX_DAYS, MAX_NAME = 3650, 64
+PER_MINUTE, MAX_PER_MINUTE = 600, 100_000  # requests
 FILE, BUSY_TIMEOUT_S = "tokens.sqlite", 30.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, scopes TEXT NOT NULL,
-    created_at TEXT NOT NULL, expires_at TEXT)"""
+    created_at TEXT NOT NULL, expires_at TEXT, per_minute INTEGER NOT NULL DEFAULT 600)"""
+_COLUMNS = "id, name, scopes, created_at, expires_at, per_minute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Token:
     scopes: tuple[str, ...]
     created_at: str  # ISO 8601, UTC
     expires_at: str | None  # None: never
+    per_minute: int = PER_MINUTE  # requests
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,7 +49,9 @@ class Tokens:
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE
 
-    def add(self, name: str, scopes: Sequence[str] = SCOPES, days: int | None = None) -> tuple[str, Token]:
+    def add(
+        self, name: str, scopes: Sequence[str] = SCOPES, days: int | None = None, per_minute: int = PER_MINUTE
+    ) -> tuple[str, Token]:
         """A new token, which is told this once, and what is kept of it. Raises BadRequest, LibraryUnusable."""
         name = " ".join(name.split())
         if not 0 < len(name) <= MAX_NAME:
@@ -55,13 +60,15 @@ class Tokens:
             raise BadRequest(f"the scopes are {', '.join(scopes) or 'none'}; they must be among {', '.join(SCOPES)}")
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise BadRequest(f"the token is to last {days} days; it must be 1 to {MAX_DAYS}, or left out for no end")
+        if not 1 <= per_minute <= MAX_PER_MINUTE:
+            raise BadRequest(f"the token is to allow {per_minute} requests a minute; it must be 1 to {MAX_PER_MINUTE}")
         secret = PREFIX + secrets.token_urlsafe(32)
         began = datetime.now(UTC)
         ends = None if days is None else _iso(began + timedelta(days=days))
-        token = Token(secrets.token_hex(4), name, tuple(dict.fromkeys(scopes)), _iso(began), ends)
+        token = Token(secrets.token_hex(4), name, tuple(dict.fromkeys(scopes)), _iso(began), ends, per_minute)
         self._run(
-            "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
-            token.id, name, _digest(secret), " ".join(token.scopes), token.created_at, ends,
+            f"INSERT INTO tokens ({_COLUMNS}, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            token.id, name, " ".join(token.scopes), token.created_at, ends, per_minute, _digest(secret),
         )  # fmt: skip
         return secret, token
 
@@ -85,17 +92,18 @@ class Tokens:
         return found[0] if found else None
 
     def _found(self, where: str, *values: str) -> list[Token]:
-        columns = "id, name, scopes, created_at, expires_at"
-        rows = self._run(f"SELECT {columns} FROM tokens WHERE {where} ORDER BY created_at, rowid", *values)
-        return [Token(row[0], row[1], tuple(row[2].split()), row[3], row[4]) for row in rows]
+        rows = self._run(f"SELECT {_COLUMNS} FROM tokens WHERE {where} ORDER BY created_at, rowid", *values)
+        return [Token(row[0], row[1], tuple(row[2].split()), *row[3:]) for row in rows]
 
-    def _run(self, statement: str, *values: str | None) -> list[tuple[Any, ...]]:
+    def _run(self, statement: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """A connection for each statement, so that nothing has to be closed: tokens are few and seldom asked for."""
         try:
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)) as connection, connection:
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute(_TABLE)
+                if "per_minute" not in [column[1] for column in connection.execute("PRAGMA table_info(tokens)")]:
+                    connection.execute(f"ALTER TABLE tokens ADD per_minute INTEGER NOT NULL DEFAULT {PER_MINUTE}")
                 return connection.execute(statement, values).fetchall()
         except (OSError, sqlite3.Error) as error:
             raise LibraryUnusable(f"the tokens in {self._path} cannot be used ({error}); mend that file") from error

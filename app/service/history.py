@@ -58,6 +58,11 @@ class History:
         """Asked of exactly these documents together, oldest first."""
         return answers_about(self._catalogue, document_ids)
 
+    def after(self, number: int, limit: int) -> list[KeptAnswer]:
+        """Given after that one, at most so many, oldest first."""
+        numbers = "SELECT number FROM answers WHERE number > ? ORDER BY number LIMIT ?"
+        return kept_answers(self._catalogue, f"number IN ({numbers})", number, limit)
+
     def answer(self, number: int) -> KeptAnswer:
         """Raises BadRequest."""
         found = kept_answers(self._catalogue, "number = ?", number)

@@ -92,6 +92,11 @@ class Tables:
         with self._lock:
             return next(reversed(self._fillings), None)
 
+    def ids(self) -> list[str]:
+        """Of all tables that are remembered, oldest first."""
+        with self._lock:
+            return list(self._fillings)
+
     def table(self, table_id: str) -> Table:
         """Raises BadRequest."""
         table = self._filling(table_id).table

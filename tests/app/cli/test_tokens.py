@@ -22,7 +22,7 @@ def test_a_token_is_shown_once_and_revoked(run: Callable[..., Result], settings:
     ends = datetime.fromisoformat(token.expires_at or "")
     assert timedelta(days=2, minutes=-1) < ends - datetime.now(UTC) < timedelta(days=2, seconds=1)
     listed = run("tokens", "list")
-    assert f"{token.id}  report  (read; expires {token.expires_at})" in listed.stdout
+    assert f"{token.id}  report  (read; 600 a minute; expires {token.expires_at})" in listed.stdout
     assert secret not in listed.output
     assert "Revoked" in run("tokens", "revoke", token.id).stdout
     assert Tokens(settings.data_dir).find(secret) is None

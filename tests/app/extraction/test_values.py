@@ -34,6 +34,9 @@ def test_the_order_of_a_date_is_that_of_the_document() -> None:
     assert value("d date", "02/03/2020", "paid on 10/28/2019") == "2020-02-03"
     assert value("d date", "02/03/2020", "signed March 1, 2020") == "2020-02-03"
     assert value("d date", "02/03/2020", "signed March 1, 2020", "due 28/10/2019") == "2020-03-02"
+    assert value("d date", "02/03/2020", "the laws of the State of Ohio") == "2020-02-03"
+    assert value("d date", "02/03/2020", "of Sugar Land, TX 77478") == "2020-02-03"
+    assert value("d date", "02/03/2020", "the laws of Ireland") == "2020-03-02"
 
 
 @pytest.mark.parametrize("text", ["20__", "June", "2005", "3.14", "version 1.2.3.4", "12/34/2020", "maybe"])

@@ -36,7 +36,7 @@ def test_a_name_is_never_a_path(client: TestClient, name: str) -> None:
     refused = client.post("/api/documents", params={"name": name}, content=b"x")
     assert refused.status_code == 400
     assert "name" in refused.json()["error"]["message"]
-    assert client.get("/api/jobs").json() == {"jobs": []}
+    assert client.get("/api/jobs").json() == {"jobs": [], "next": None}
 
 
 def test_an_empty_file_bad_pages_and_a_missing_name_are_one_sentence(client: TestClient) -> None:

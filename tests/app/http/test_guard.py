@@ -39,9 +39,39 @@ def test_every_route_wants_a_token(far: TestClient) -> None:
     assert len(paths) >= 14
     for path, methods in paths.items():
         for method in methods:
-            filled = path.format(document_id="0" * 64, page=1, job_id="0" * 12, batch_id="0" * 16, name="x")
+            filled = path.format(document_id="0" * 64, page=1, job_id="0" * 12, batch_id="0" * 16, name="x", number=1)
             answer = far.request(method, filled, params={"name": "x"}, content=b"{}", headers={"idempotency-key": "k"})
             assert answer.status_code == 401, (method, path, answer.text)
+
+
+def test_a_token_may_ask_so_often_within_a_minute(
+    far: TestClient, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("app.http.pacing.time.monotonic", lambda: now)
+    slow, quick = (bearer(tokens.add(name, per_minute=limit)[0]) for name, limit in (("slow", 2), ("quick", 600)))
+    assert [far.get("/api/jobs", headers=slow).status_code for _ in range(3)] == [200, 200, 429]
+    refused = far.get("/api/jobs", headers=slow)
+    assert refused.headers["retry-after"]
+    assert refused.json()["error"] == {
+        "message": "slow has sent 2 requests within a minute, which is its limit; wait 60 s", "type": "TooBusy",
+    }  # fmt: skip
+    assert far.get("/api/jobs", headers=quick).status_code == 200
+    now += 61
+    assert far.get("/api/jobs", headers=slow).status_code == 200
+
+
+def test_tokens_of_an_earlier_version_have_the_usual_limit(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(settings.data_dir / FILE) as connection:
+        connection.execute(
+            "CREATE TABLE tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, "
+            "scopes TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT)"
+        )
+        connection.execute("INSERT INTO tokens VALUES ('1', 'old', 'x', 'read', '2026', NULL)")
+    connection.close()
+    (token,) = Tokens(settings.data_dir).tokens()
+    assert (token.name, token.per_minute) == ("old", 600)
 
 
 def test_a_reading_token_cannot_write(far: TestClient, tokens: Tokens) -> None:

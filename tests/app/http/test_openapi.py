@@ -33,7 +33,7 @@ def test_random_requests_are_answered_as_described(services: Services, tokens: T
 
             answers()
         tried.append(operation.label)
-    assert len(tried) == 20
+    assert len(tried) == 23
 
 
 def test_every_operation_says_what_it_is(services: Services, tokens: Tokens) -> None:

@@ -174,3 +174,32 @@ def test_every_address_refuses_other_sites_and_host_names(client: TestClient, se
     evil = client.post("/api/questions", json={}, headers={"origin": "http://evil.example"})
     assert evil.status_code == 403
     assert client.get("/api/documents", headers={"host": "rebound.example"}).status_code == 403
+
+
+def test_what_was_asked_is_listed_in_pages(client: TestClient, lease: str) -> None:
+    for question in (QUESTION, "What is the rent?", "Where is the plumber?"):
+        client.post("/api/questions", json={"documents": [lease], "question": question})
+    first = client.get("/api/questions", params={"limit": 2}).json()
+    assert [each["question"] for each in first["answers"]] == [QUESTION, "What is the rent?"]
+    assert first["answers"][0]["documents"] == [lease]
+    rest = client.get("/api/questions", params={"limit": 2, "cursor": first["next"]}).json()
+    assert ([each["question"] for each in rest["answers"]], rest["next"]) == (["Where is the plumber?"], None)
+    number = first["answers"][1]["number"]
+    assert client.get(f"/api/questions/{number}").json() == first["answers"][1]
+    missing = client.get("/api/questions/999")
+    assert (missing.status_code, "there is no answer 999" in missing.json()["error"]["message"]) == (404, True)
+
+
+def test_batches_and_jobs_are_listed_in_pages(client: TestClient, lease: str) -> None:
+    ids = [
+        client.post("/api/batches", json={"documents": [lease], "questions": [q]}).json()["id"] for q in ("A?", "B?")
+    ]
+    first = client.get("/api/batches", params={"limit": 1}).json()
+    assert ([each["id"] for each in first["batches"]], first["next"]) == (ids[:1], ids[0])
+    rest = client.get("/api/batches", params={"limit": 1, "cursor": first["next"]}).json()
+    assert ([each["id"] for each in rest["batches"]], rest["next"]) == (ids[1:], None)
+    refused = client.get("/api/jobs", params={"cursor": "gone"})
+    assert (refused.status_code, "is not known any more; begin again" in refused.json()["error"]["message"]) == (
+        400,
+        True,
+    )
