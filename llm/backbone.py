@@ -111,9 +111,7 @@ def load_backbone(
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
     else:
-        loaded = load_checkpoint(
-            str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None
-        )
+        loaded = load_checkpoint(str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None)
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)

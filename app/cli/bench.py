@@ -297,9 +297,7 @@ def fields(settings: Settings, data: Path, work_dir: Path | None, contracts: int
 @bench.command(epilog=EXAMPLES)
 @_data
 @_work_dir
-@click.option(
-    "--questions", type=click.IntRange(min=3), default=300, show_default=True, help="Of people."
-)
+@click.option("--questions", type=click.IntRange(min=3), default=300, show_default=True, help="Of people.")
 @_seed
 @as_json
 @with_settings(*READING)

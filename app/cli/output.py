@@ -28,7 +28,7 @@ def after_answer(answer: Answer) -> Iterator[str]:
 
 def how_line(how: str) -> str:
     """How an answer was computed from a table."""
-    return f"Computed: {how}."
+    return f"From the table: {how}."
 
 
 def citation_line(citation: Citation) -> str:

@@ -15,8 +15,10 @@ from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
 from llm.tables.grid import Grid, grids
 from llm.tables.programs import Program
+from llm.tables.statements import look_up, statements
 
 _MOST_TABLES = 4
+_MOST_STATEMENTS = 3
 _SURE = 0.33  # from this probability of both on, a table that was found first is believed
 _SURER = 0.66  # … and one that was found later
 _OPERATIONS = {
@@ -47,6 +49,9 @@ class TableAnswer:
 
 def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
     """The likeliest answer from the tables among ranked passages; None where nothing is likely enough."""
+    looked = _looked_up(question, ranked)
+    if looked is not None:
+        return looked
     best: tuple[float, Document, Grid, Computed] | None = None
     for place, (document, grid) in enumerate(_tables(ranked)):
         computed = Choice.load().best(AskedOfTable(question, grid))
@@ -61,6 +66,21 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer |
     probability, document, grid, computed = best
     program = computed.program
     return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program), probability)
+
+
+def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
+    """The amount that a statement among the first passages has in the row that is asked for."""
+    for item in ranked[:_MOST_STATEMENTS]:
+        page_index = item.passage.page_index
+        for statement in statements(item.document.pages[page_index], page_index):
+            start, end = statement.row_ranges[0][0], statement.row_ranges[-1][1]
+            if not (item.passage.start < end and start < item.passage.end):
+                continue
+            looked = look_up(question, statement)
+            if looked is not None:
+                citation = cite(item.document, page_index, *statement.row_ranges[looked.row])
+                return TableAnswer(looked.text, looked.how, (citation,), 1.0) if citation.verified else None
+    return None
 
 
 def told(program: Program, grid: Grid) -> str:

@@ -24,6 +24,9 @@ _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH}(?:,?\s+(\d{{4}}))?", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"\b{_MONTH}\s+(?:(\d{{1,2}})(?!\d)(?:st|nd|rd|th)?,?\s*)?(\d{{4}})?", re.IGNORECASE)
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
+_YEAR = re.compile(r"(?:1\d|20)\d\d")
+_FEWEST = 2  # rows
+_EVEN = 0.5  # share of the rows that must be as wide as the head
 _MOSTLY = 0.6  # share of the filled cells of a column that makes it one of numbers or dates
 
 
@@ -110,7 +113,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of one page: a head and at least one row."""
+    """A table of one page: a head and at least two rows."""
 
     page_index: int
     columns: tuple[Column, ...]
@@ -123,7 +126,10 @@ class Grid:
 
 
 def grids(page: Page, page_index: int) -> Iterator[Grid]:
-    """The tables of a page, in order: runs of table rows with nothing between them, of two columns or more."""
+    """The tables of a page, in order: runs of table rows with nothing between them, of two columns or more.
+
+    A table without a row of names above it is none of these; `llm.tables.statements` has some of them.
+    """
     run: list[tuple[int, int]] = []
     for span in page.spans:
         if span.role is Role.TABLE:
@@ -139,13 +145,18 @@ def grids(page: Page, page_index: int) -> Iterator[Grid]:
 
 def _grid(text: str, page_index: int, run: Sequence[tuple[int, int]]) -> Iterator[Grid]:
     """One grid; its head is the first row that has as many cells as most rows."""
-    cut = [(at, _cells(text, *at)) for at in run if not _RULE.fullmatch(text[at[0] : at[1]])]
+    cut = [(at, cells_of(text, *at)) for at in run if not _RULE.fullmatch(text[at[0] : at[1]])]
     if not cut:
         return
     width = Counter(len(cells) for _, cells in cut).most_common(1)[0][0]
     first = next(index for index, (_, cells) in enumerate(cut) if len(cells) == width)
     (head_range, head), rows = cut[first], cut[first + 1 :]
-    if width < 2 or not rows:
+    if (
+        width < 2
+        or len(rows) < _FEWEST
+        or not _is_head(head)
+        or sum(len(cells) == width for _, cells in rows) < _EVEN * len(rows)
+    ):
         return
     columns = []
     for index in range(width):
@@ -154,7 +165,14 @@ def _grid(text: str, page_index: int, run: Sequence[tuple[int, int]]) -> Iterato
     yield Grid(page_index, tuple(columns), tuple(at for at, _ in rows), head_range)
 
 
-def _cells(text: str, start: int, end: int) -> list[Cell]:
+def _is_head(cells: Sequence[Cell]) -> bool:
+    """Whether a row names columns: most of its cells are words, or years."""
+    named = sum(bool(re.search(r"[^\W\d_]", cell.text) or _YEAR.fullmatch(cell.text)) for cell in cells)
+    return 2 * named > len(cells)
+
+
+def cells_of(text: str, start: int, end: int) -> list[Cell]:
+    """The cells of a row that stands at characters [start, end) of a text."""
     row = text[start:end]
     if row.startswith(_GAP):  # Markdown draws a bar at both ends
         row, start = row[1:], start + 1

@@ -87,7 +87,7 @@ def as_text(answer: Answer) -> str:
         f"[{index}] {cite.source}{place(cite)}: “{' '.join(cite.quote.split())}”"
         for index, cite in enumerate(answer.citations, 1)
     )
-    how = [f"Computed: {answer.how}."] if answer.how else []
+    how = [f"From the table: {answer.how}."] if answer.how else []
     return "\n".join([answer.question, "", answer.answer.strip(), *how, "", *cited]).strip()
 
 
@@ -115,7 +115,7 @@ def _asked(question: str) -> str:
 def _body(answer: Answer) -> str:
     stopped = '<p class="ll-meta">Stopped: this is what had come so far.</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
-        how = f'<p class="ll-meta">Computed: {escape(answer.how)}.</p>' if answer.how else ""
+        how = f'<p class="ll-meta">From the table: {escape(answer.how)}.</p>' if answer.how else ""
         return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{how}{stopped}'
     return said_plainly(answer)
 

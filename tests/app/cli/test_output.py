@@ -22,7 +22,7 @@ def test_a_citation_says_where() -> None:
 def test_how_an_answer_was_computed_comes_first() -> None:
     timing, coverage = Timing(0, 0, 0, 0, 0, 0, 0), Coverage(1, 1, 1, 5, 5)
     answer = Answer("How many?", "3", True, (), coverage, timing, ModelName("m", "r"), how="number of rows")
-    assert list(after_answer(answer)) == ["Computed: number of rows.", "Read all 1 page (5 tokens)."]
+    assert list(after_answer(answer)) == ["From the table: number of rows.", "Read all 1 page (5 tokens)."]
 
 
 def test_coverage_says_what_was_not_read() -> None:

@@ -123,6 +123,6 @@ def test_durations_and_sizes_read_like_speech() -> None:
 
 def test_how_an_answer_was_computed_stands_below_it(answer: Answer) -> None:
     computed = replace(answer, how="sum of <Amount> over all rows")
-    assert "Computed: sum of &lt;Amount&gt; over all rows." in fragments.answered(computed)
-    assert "Computed: sum of <Amount> over all rows." in fragments.as_text(computed)
-    assert "Computed" not in fragments.answered(answer)
+    assert "From the table: sum of &lt;Amount&gt; over all rows." in fragments.answered(computed)
+    assert "From the table: sum of <Amount> over all rows." in fragments.as_text(computed)
+    assert "From the table" not in fragments.answered(answer)
