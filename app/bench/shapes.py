@@ -122,6 +122,12 @@ _GEMMA4: _Fields = _QWEN3 | {
 _GEMMA4_MOE: _Fields = _GEMMA4 | {
     "enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32
 }  # fmt: skip
+# its last three layers keep nothing; every layer takes an embedding of the token of its own
+_GEMMA4_SMALL: _Fields = _QWEN3 | {
+    "num_hidden_layers": 7, "layer_types": ["sliding_attention", "full_attention"] * 3 + ["full_attention"],
+    "global_head_dim": 32, "sliding_window": 20, "num_kv_shared_layers": 3, "use_double_wide_mlp": True,
+    "hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": VOCABULARY, "final_logit_softcapping": 30.0,
+}  # fmt: skip
 _LLAMA_TEXT: _Fields = _SHAPE | {"model_type": "llama"}
 
 
@@ -176,6 +182,7 @@ TINY: dict[str, Callable[[], PreTrainedModel]] = {
     "Kimi K2.5": _kimi,
     "Gemma 4": lambda: _gemma4(_GEMMA4),
     "Gemma 4 MoE": lambda: _gemma4(_GEMMA4_MOE),
+    "Gemma 4 E2B": lambda: _gemma4(_GEMMA4_SMALL),
     "SmolVLM": lambda: SmolVLMForConditionalGeneration(
         SmolVLMConfig(text_config=_LLAMA_TEXT, vision_config=_TOWER, scale_factor=1)
     ),

@@ -22,10 +22,25 @@ _KINDS = {
 
 
 def layouts_of(config: PretrainedConfig) -> tuple[LayerLayout, ...]:
-    """The layouts of all layers, first layer first. Raises ModelNotFound for a model that keeps anything else."""
+    """The layouts of all layers that keep something, first layer first.
+
+    Raises ModelNotFound for a model that keeps anything else.
+    """
     text: Any = config.get_text_config(decoder=True)
     _refuse_unknown(text)
-    return tuple(_layout_of(text, kind, index) for index, kind in enumerate(_kinds_of(text)))
+    own = _kinds_of(text)[: text.num_hidden_layers - len(sharing_layers(config))]
+    return tuple(_layout_of(text, kind, index) for index, kind in enumerate(own))
+
+
+def sharing_layers(config: PretrainedConfig) -> dict[int, int]:
+    """Layers that keep nothing and look at what another one shows, with that one's number (Gemma 4 E2B and E4B).
+
+    They are a model's last layers.
+    """
+    text: Any = config.get_text_config(decoder=True)
+    modes = list(getattr(text, "kv_sharing_modes", None) or ())
+    shown = {text.layer_types[at]: at for at, mode in enumerate(modes) if mode == "store"}
+    return {at: shown[text.layer_types[at]] for at, mode in enumerate(modes) if mode == "reuse"}
 
 
 def kv_bytes_per_token(layouts: Sequence[LayerLayout], dtype: torch.dtype) -> int:
@@ -77,8 +92,6 @@ def _refuse_unknown(text: Any) -> None:
     for name in ("attn_logit_softcapping", "index_topk"):
         if getattr(text, name, None):
             raise _refusal(text, name)
-    if any(getattr(text, "kv_sharing_modes", None) or ()):
-        raise _refusal(text, "layers that share keys and values")
 
 
 def _refusal(text: Any, what: str) -> ModelNotFound:

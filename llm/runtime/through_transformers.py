@@ -22,7 +22,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerKind, LayerLayout
 from llm.pictures import axes_of, encoder_output
-from llm.runtime.kinds import layouts_of
+from llm.runtime.kinds import layouts_of, sharing_layers
 from llm.runtime.latent import LatentExpansion
 from llm.runtime.rotation import NoRotation, Rotation, counts_on_axes, rotation_of
 from llm.runtime.working import WorkingKV
@@ -45,6 +45,7 @@ class TransformersRunner:
         self.is_position_free = rotation is not None
         self._model = model
         self._expansions = _expansions(model, self.layouts)
+        self._sharing = sharing_layers(model.config)
         # a mask of four dimensions is handed through as it is, so that none is built for each pass
         self._no_mask = torch.ones((1, 1, 1, 1), dtype=torch.bool)
         AttentionInterface.register(_ATTENTION, _attention)
@@ -92,7 +93,7 @@ class TransformersRunner:
         else:
             position_ids = torch.arange(kv.num_tokens, kv.num_tokens + len(token_ids), device=device)[None]
         kv.begin(len(token_ids))
-        working = _Pass(kv, self._expansions)
+        working = _Pass(kv, self._expansions, self._sharing)
         output = self._model(
             **self._entering(token_ids),
             position_ids=position_ids,
@@ -102,8 +103,8 @@ class TransformersRunner:
             working=working,
             **wanted,
         )
-        if working.attended != list(range(len(kv.layers))):
-            raise _refusal(self._model, f"only layers {working.attended} of {len(kv.layers)} attended to what was read")
+        if working.attended != list(range(num_layers := len(kv.layers) + len(self._sharing))):
+            raise _refusal(self._model, f"only layers {working.attended} of {num_layers} attended to what was read")
         kv.finish()
         kv.position_shift = shift
         return output
@@ -125,8 +126,9 @@ class TransformersRunner:
 class _Pass(Cache):
     """What one pass gives to the model as its cache, and to the attention function as its working set."""
 
-    def __init__(self, kv: WorkingKV, expansions: dict[int, LatentExpansion]) -> None:
+    def __init__(self, kv: WorkingKV, expansions: dict[int, LatentExpansion], sharing: dict[int, int]) -> None:
         super().__init__(layers=[])
+        self._sharing = sharing
         self.attended: list[int] = []
         self._kv = kv
         self._expansions = expansions
@@ -148,6 +150,9 @@ class _Pass(Cache):
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> torch.Tensor:
         """query (1, H, S, C), key (1, K, S, C), value (1, K, S, C') -> (1, S, H, C'). Appends the tokens."""
+        if layer in self._sharing:
+            self.attended.append(layer)
+            return self._kv.layers[self._sharing[layer]].look(query[0], scaling=scaling)[None]
         expansion = self._expansions.get(layer)
         if expansion is not None:
             assert self._latents is not None, f"layer {layer} attended before it gave its latents to the cache"

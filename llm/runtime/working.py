@@ -76,6 +76,10 @@ class LayerKV:
         self.show(key, value)
         return self._look(query, scaling, expansion)
 
+    def look(self, query: torch.Tensor, *, scaling: float) -> torch.Tensor:
+        """query (H, S, C) of the last S tokens shown, un-rotated -> (S, H, C'): for a layer that keeps nothing."""
+        return self._look(query, scaling, None)
+
     def show(self, key: torch.Tensor, value: torch.Tensor) -> None:
         """Shows key (K, S, C) and value (K, S, C'), un-rotated, behind what is shown."""
         key, value = self._rotated(key, value, self._first_position + self.num_shown)

@@ -156,9 +156,9 @@ def test_an_unknown_name_is_one_sentence_and_opens_no_connection() -> None:
         plan_of("llama-4-scot")
 
 
-def test_layers_that_share_states_are_refused() -> None:
-    with pytest.raises(ModelNotFound, match="layers that share keys and values"):
-        kept_states(Gemma4TextConfig(num_kv_shared_layers=6))
+def test_layers_that_share_states_keep_none() -> None:
+    all_layers, shared = (kept_states(Gemma4TextConfig(num_kv_shared_layers=number)) for number in (0, 6))
+    assert len(all_layers.kept) - len(shared.kept) == 6
 
 
 def test_the_page_of_models_has_every_row_and_its_figures() -> None:

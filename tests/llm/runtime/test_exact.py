@@ -11,7 +11,8 @@ from app.bench.shapes import TINY
 from app.bench.stored import StoredWay
 from llm.runtime.rotation import rotation_of
 
-AT_TRUE_POSITIONS = ("Gemma 4", "Gemma 4 MoE")  # two rotations in one model; their logits are an order larger
+# two rotations in one model; their logits are an order larger
+AT_TRUE_POSITIONS = ("Gemma 4", "Gemma 4 MoE", "Gemma 4 E2B")
 NUM_READ, NUM_DECODED = 72, 8  # four chunks and nine temperature floors of the Llama 4 shapes
 
 

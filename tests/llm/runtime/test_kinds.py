@@ -23,7 +23,7 @@ from transformers import (
 
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerKind
-from llm.runtime.kinds import kv_bytes, kv_bytes_per_token, layouts_of
+from llm.runtime.kinds import kv_bytes, kv_bytes_per_token, layouts_of, sharing_layers
 
 MILLION = 1_048_576
 SMOLLM2 = LlamaConfig(hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3)
@@ -95,13 +95,19 @@ def test_layers_reach_as_far_as_the_config_says() -> None:
     assert {layout.reach for layout in layouts_of(SCOUT)} == {8192, None}
 
 
+def test_layers_that_keep_nothing_look_at_the_last_of_their_kind_that_does() -> None:
+    config = Gemma4TextConfig(num_kv_shared_layers=6)  # 30 layers, every sixth sees all
+    assert len(layouts_of(config)) == 24
+    assert sharing_layers(config) == {24: 22, 25: 22, 26: 22, 27: 22, 28: 22, 29: 23}
+    assert sharing_layers(SCOUT) == {}
+
+
 @pytest.mark.parametrize(
     ("config", "what"),
     [
         (MambaConfig(), "no attention heads"),
         (JambaConfig(), "kinds linear_attention"),
         (Gemma2Config(), "attn_logit_softcapping"),
-        (Gemma4TextConfig(num_kv_shared_layers=6), "layers that share keys and values"),
         (DeepseekV32Config(num_hidden_layers=2), "kinds indexed_attention|index_topk"),
         (DeepseekV4Config(num_hidden_layers=2), "compressed|index_topk"),
         (
