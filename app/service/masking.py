@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import phonenumbers
 from stdnum import iban, luhn
@@ -29,6 +30,15 @@ def masked(text: str) -> str:
         pieces += [text[end:start], f"[{what}]"]
         end = stop
     return "".join([*pieces, text[end:]])
+
+
+def masked_value(value: Any) -> Any:
+    """The same value with every text in it masked; of what is keyed, the keys stay."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: masked_value(each) for key, each in value.items()}
+    return [masked_value(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _apart(found: list[Found]) -> Iterator[Found]:

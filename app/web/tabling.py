@@ -121,11 +121,15 @@ class Tables:
         if filling is not None:
             filling.cancel.set()
 
-    def exported(self, table_id: str, form: str) -> bytes:
-        """The rows as "jsonl", "csv" or "xlsx". Raises BadRequest."""
+    def exported(self, table_id: str, form: str, *, is_masked: bool = False) -> bytes:
+        """The rows as "jsonl", "csv" or "xlsx", personal data masked or not. Raises BadRequest."""
         from app.batch.table import wide, write_csv, write_xlsx
 
-        rows = self.table(table_id).rows
+        rows: Sequence[Any] = self.table(table_id).rows
+        if is_masked:
+            from app.service.masking import masked_value
+
+            rows = [masked_value(row) for row in rows]
         if form == "jsonl":
             return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode("utf-8", "replace")
         if form not in ("csv", "xlsx"):

@@ -31,7 +31,7 @@ from app.people import Accounts
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "assets" / "samples"
 DESK, PHONE = (1440, 900, 1.0, False), (390, 844, 2.0, True)
-WITHIN_S = 240.0
+WITHIN_S = 900.0
 PASSWORD = "a password for pictures"
 
 

@@ -26,7 +26,7 @@ READ_ONLY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-i
 def page_routes(services: Services) -> APIRouter:
     """GET /page/<leaf id>/<page index>.png?dpi=N; POST /uploads, then PUT ?path=… and DELETE /uploads/<batch>;
     GET /export/<conversation>.<md, html or json>?mask=1, /export/feedback.json, /answer/<permalink>,
-    /table/<id>.<xlsx, csv or jsonl>."""
+    /table/<id>.<xlsx, csv or jsonl>?mask=1."""
     router = APIRouter(include_in_schema=False)
     longleaf, uploads = services.longleaf, services.uploads
 
@@ -79,9 +79,9 @@ def page_routes(services: Services) -> APIRouter:
         return Response(text, media_type="text/html", headers={**NOT_STORED, **READ_ONLY})
 
     @router.get("/table/{table_id}.{form}")
-    def table(table_id: str, form: str) -> Response:
+    def table(table_id: str, form: str, mask: bool = False) -> Response:
         try:
-            data = services.tables.exported(table_id, form)
+            data = services.tables.exported(table_id, form, is_masked=mask)
         except Exception as error:
             raise _as_http(error, 404) from error
         return _download(f"table-{table_id}.{form}", data, TABLE_TYPES[form])

@@ -15,7 +15,8 @@ def conversations(
     if not items:
         return ""
     rows = "".join(_row(item, item.id == current, item.id == renaming, item.id == confirming) for item in items)
-    feedback = '<p class="ll-samples"><a class="ll-link" href="/export/feedback.json" download>Export feedback</a></p>'
+    feedback = '<p class="ll-samples"><a class="ll-link" href="/export/feedback.json" download>Export feedback</a> '
+    feedback += '<a class="ll-link" href="/export/feedback.json?mask=1" download>masked</a></p>'
     return (
         f'<details class="ll-history" open><summary class="ll-label">History</summary>'
         f'<ul class="ll-docs" aria-label="Conversations">{rows}</ul>{feedback if is_judged else ""}</details>'

@@ -37,10 +37,17 @@ def _state(shown: Table) -> str:
 
 
 def _files(table_id: str) -> str:
-    links = " ".join(
-        f'<a class="ll-link" href="/table/{escape(table_id)}.{ending}" download>{label}</a>' for ending, label in FORMS
+    def links(query: str) -> str:
+        place = f"/table/{escape(table_id)}"
+        return " ".join(
+            f'<a class="ll-link" href="{place}.{ending}{query}" download>{label}</a>' for ending, label in FORMS
+        )
+
+    said = 'title="Without e-mail addresses, phone, card and account numbers"'
+    return (
+        f'<p class="ll-talk-tools"><span class="ll-meta">Download</span>{links("")}'
+        f'<span class="ll-meta" {said}>Masked</span>{links("?mask=1")}</p>'
     )
-    return f'<p class="ll-talk-tools"><span class="ll-meta">Download</span>{links}</p>'
 
 
 def _cell(shown: Table, index: int | None) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.service.masking import masked
+from app.service.masking import masked, masked_value
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,10 @@ def test_figures_dates_and_versions_stay(text: str) -> None:
 @given(st.text(max_size=200))
 def test_any_text_can_be_masked_and_twice_is_once(text: str) -> None:
     assert masked(masked(text)) == masked(text)
+
+
+def test_every_text_of_a_value_is_masked_and_numbers_stay() -> None:
+    row = {"answer": "a@b.example", "value": 4111111111111111, "citations": [{"quote": "x@y.example"}]}
+    assert masked_value(row) == {
+        "answer": "[e-mail]", "value": 4111111111111111, "citations": [{"quote": "[e-mail]"}],
+    }  # fmt: skip

@@ -57,7 +57,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     opened.quit()
 
 
-def until(what: str, condition: Callable[[], Any], within_s: float = 60) -> Any:
+def until(what: str, condition: Callable[[], Any], within_s: float = 120) -> Any:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         found = condition()
