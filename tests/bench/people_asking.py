@@ -4,7 +4,7 @@
 
 Starts `serve --auth-file` with the packaged model; everybody signs in, has a library of their own with the same ten
 documents (read once, copied), and asks one question after another of one document after another, over HTTP as a stream.
-Prints, as JSON: answers, errors, p50 and p95 of the first word and of the whole answer (waiting in the line included),
+Before that, the first page of each document is fetched as a picture, twice. Prints, as JSON: answers, errors, p50 and p95 of the first word and of the whole answer (waiting in the line included),
 how many answers the one with the fewest and the one with the most got, the server's memory over the first and the last
 tenth, and how long visitors waited for the page with all that it loads.
 """
@@ -65,6 +65,7 @@ def main() -> None:
     auth_file, ids = prepare(options.work_dir, documents, people)
     with server(options.work_dir / "data", auth_file) as (address, process):
         clients = [signed_in(address, person.name) for person in people]
+        images = page_images(clients[0], ids)
         memory: list[int] = []
         over = threading.Event()
         watching = threading.Thread(target=watch, args=(process, over, memory))
@@ -77,7 +78,9 @@ def main() -> None:
         opened_s, refused = visits(clients, options.visitors)
         over.set()
         watching.join()
-    print(json.dumps(report(people, asked_s, memory, opened_s, refused, len(ids)), indent=1))
+    print(
+        json.dumps({**report(people, asked_s, memory, opened_s, refused, len(ids)), "page_image_s": images}, indent=1)
+    )
 
 
 def prepare(work: Path, documents: Sequence[Path], people: Sequence[Person]) -> tuple[Path, list[str]]:
@@ -128,6 +131,17 @@ def signed_in(address: str, name: str) -> httpx.Client:
     entered = client.post("/login", data={"name": name, "password": PASSWORD})
     assert entered.status_code == 303, entered.text
     return client
+
+
+def page_images(client: httpx.Client, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Seconds for the first page of each document as a picture, made and once more; nobody else is at work."""
+    found: dict[str, list[float]] = {"made": [], "again": []}
+    for times in found.values():
+        for document in ids:
+            began = time.monotonic()
+            client.get(f"/page/{document}/0.png").raise_for_status()
+            times.append(time.monotonic() - began)
+    return {which: quantiles(times) for which, times in found.items()}
 
 
 def ask_on(person: Person, client: httpx.Client, ids: Sequence[str], number: int, until: float) -> None:
