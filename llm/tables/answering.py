@@ -15,10 +15,10 @@ from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
 from llm.tables.grid import Grid, grids
 from llm.tables.programs import Program
-from llm.tables.statements import look_up, statements
+from llm.tables.statements import Looked, look_up, statements
 
 _MOST_TABLES = 4
-_MOST_STATEMENTS = 3
+_LONG = 8  # rows of a statement
 _SURE = 0.33  # from this probability of both on, a table that was found first is believed
 _SURER = 0.66  # … and one that was found later
 _OPERATIONS = {
@@ -69,18 +69,30 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer |
 
 
 def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
-    """The amount that a statement among the first passages has in the row that is asked for."""
-    for item in ranked[:_MOST_STATEMENTS]:
+    """The amount in the row that is asked for. Of several statements that have it, the first long one is gone by.
+
+    Reports state income, then balance, then cash flows, then what these are made of in shorter tables.
+    """
+    best: tuple[Ranked, Looked] | None = None
+    for item in ranked:
         page_index = item.passage.page_index
         for statement in statements(item.document.pages[page_index], page_index):
             start, end = statement.row_ranges[0][0], statement.row_ranges[-1][1]
             if not (item.passage.start < end and start < item.passage.end):
                 continue
             looked = look_up(question, statement)
-            if looked is not None:
-                citation = cite(item.document, page_index, *statement.row_ranges[looked.row])
-                return TableAnswer(looked.text, looked.how, (citation,), 1.0) if citation.verified else None
-    return None
+            if looked is not None and (best is None or _weight(looked) > _weight(best[1])):
+                best = (item, looked)
+    if best is None:
+        return None
+    item, looked = best
+    citation = cite(item.document, looked.statement.page_index, *looked.statement.row_ranges[looked.row])
+    return TableAnswer(looked.text, looked.how, (citation,), 1.0) if citation.verified else None
+
+
+def _weight(looked: Looked) -> tuple[float, bool, int]:
+    statement = looked.statement
+    return looked.like, len(statement.labels) >= _LONG, -statement.page_index
 
 
 def told(program: Program, grid: Grid) -> str:

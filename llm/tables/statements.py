@@ -48,6 +48,7 @@ class Looked:
     statement: Statement
     row: int
     column: int
+    like: float  # F1 of the words of the question and of the row's name
 
     @property
     def text(self) -> str:
@@ -63,7 +64,6 @@ class Looked:
 
 def statements(page: Page, page_index: int) -> Iterator[Statement]:
     """The statements of a page, in order, of two rows or more."""
-    unit = _UNIT.search(page.text)
     heads: list[list[str]] = []
     made: Statement | None = None
     for span in page.spans:
@@ -72,7 +72,8 @@ def statements(page: Page, page_index: int) -> Iterator[Statement]:
         if len(cells) > 1 and _is_named(cells[0]) and all(_AMOUNT.fullmatch(cell.text) for cell in amounts):
             if made is None or len(made.heads) != len(amounts):
                 yield from _whole(made)
-                made = Statement(page_index, _joined(heads, len(amounts)), unit[0].strip("() ") if unit else "")
+                units = _UNIT.findall(page.text[: span.start])
+                made = Statement(page_index, _joined(heads, len(amounts)), units[-1].strip("() ") if units else "")
             made.labels.append(cells[0])
             made.amounts.append(amounts)
             made.row_ranges.append((span.start, span.end))
@@ -102,13 +103,21 @@ def look_up(question: str, statement: Statement) -> Looked | None:
         like = 2 * shared / max(1, len(words) + len(asked))
         if (like >= _LIKE or (len(words) > 1 and words <= asked)) and (best is None or like > best[0]):
             best = (like, row)
-    return Looked(statement, best[1], column) if best else None
+    if best is None or _is_share(statement, best[1], column):
+        return None
+    return Looked(statement, best[1], column, best[0])
 
 
 def _column(asked: frozenset[str], heads: Sequence[str]) -> int:
     """The head that most of the question's words stand in; the first of equals."""
     shared = [len(asked.intersection(terms(head))) for head in heads]
     return shared.index(max(shared))
+
+
+def _is_share(statement: Statement, row: int, column: int) -> bool:
+    """Whether a number stands in a column of shares without saying so itself."""
+    shares = any("%" in amounts[column].text for amounts in statement.amounts)
+    return shares and "%" not in statement.amounts[row][column].text
 
 
 def _joined(heads: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -60,3 +60,12 @@ def test_a_question_that_names_a_row(accounts: Statement, question: str, said: s
     looked = look_up(question, accounts)
     assert (looked.text if looked else None) == said
     assert looked is None or how is None or looked.how == how
+
+
+def test_a_share_is_no_amount() -> None:
+    text = "April 30, 2023 | May 1, 2022\nRevenue | 100.0 % | 100.0 %\nCost of revenue | 35.4 | 34.5"
+    (shares,) = statements(page_of(text), 0)
+    assert look_up("What is the cost of revenue?", shares) is None
+    looked = look_up("What is the revenue?", shares)
+    assert looked is not None
+    assert looked.text == "100.0 %"
