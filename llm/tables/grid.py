@@ -26,6 +26,8 @@ _MONTH_FIRST = re.compile(rf"\b{_MONTH}\s+(?:(\d{{1,2}})(?!\d)(?:st|nd|rd|th)?,?
 _ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _FEWEST = 2  # rows
+_LABELS = 2  # columns at the left in which a row may be called a total
+_TOTAL = re.compile(r"(?:grand |sub|sub-|overall )?(?:totals?|sums?|averages?|means?|overall)\b.{0,12}")
 _EVEN = 0.5  # share of the rows that must be as wide as the head
 _MOSTLY = 0.6  # share of the filled cells of a column that makes it one of numbers or dates
 
@@ -123,6 +125,12 @@ class Grid:
     @property
     def num_rows(self) -> int:
         return len(self.row_ranges)
+
+    @cached_property
+    def items(self) -> tuple[int, ...]:
+        """The rows that are no totals of others: nobody counts or adds those."""
+        firsts = zip(*(column.keys for column in self.columns[:_LABELS]), strict=True)
+        return tuple(row for row, keys in enumerate(firsts) if not any(_TOTAL.fullmatch(key) for key in keys))
 
 
 def grids(page: Page, page_index: int) -> Iterator[Grid]:

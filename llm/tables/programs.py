@@ -94,7 +94,7 @@ def programs(asked: AskedOfTable) -> list[Program]:
 
 def _programs(asked: AskedOfTable) -> Iterator[Program]:
     grid = asked.grid
-    every = Rows(tuple(range(grid.num_rows)), (Part("from", None, "all"),), "all", "all rows")
+    every = Rows(grid.items, (Part("from", None, "all"),), "all", "all rows")
     links, chosen = _chosen(asked, every)
     moved = list(_moved(asked, links))
     extreme = list(_extremes(asked, [every, *chosen]))
@@ -128,7 +128,7 @@ def _chosen(asked: AskedOfTable, every: Rows) -> tuple[list[Rows], list[Rows]]:
     without = []
     if _NEGATES.search(asked.text):
         for rows in links:
-            left = tuple(row for row in range(grid.num_rows) if row not in set(rows.rows))
+            left = tuple(row for row in grid.items if row not in set(rows.rows))
             if left:
                 parts = (Part("from", None, "not"), *rows.parts[1:])
                 without.append(replace(rows, rows=left, parts=parts, shape="not", told=f"not {rows.told}"))
@@ -136,6 +136,7 @@ def _chosen(asked: AskedOfTable, every: Rows) -> tuple[list[Rows], list[Rows]]:
 
 
 def _compared(asked: AskedOfTable) -> Iterator[Rows]:
+    items = asked.grid.items
     for at, number in asked.numbers.items():
         for index, column in enumerate(asked.grid.columns):
             values = column.numbers if column.is_numbers or not column.is_dates else column.dates
@@ -143,8 +144,8 @@ def _compared(asked: AskedOfTable) -> Iterator[Rows]:
                 continue
             bound = number * 10_000 if column.is_dates and 1000 <= number <= 2100 else number
             for sign, holds in HOLDS.items():
-                rows = tuple(row for row, value in enumerate(values) if value is not None and holds(value, bound))
-                if rows and len(rows) < len(values):
+                rows = tuple(row for row in items if (value := values[row]) is not None and holds(value, bound))
+                if rows and len(rows) < len(items):
                     parts = (Part("from", None, "compare"), Part("compare", index, sign))
                     told = f"{_name(asked.grid, index)} {_SIGNS[sign]} {asked.words[at]}"
                     yield Rows(rows, parts, "compare", told, frozenset((index,)), frozenset((at,)))
@@ -289,7 +290,7 @@ def _program(
 
 
 def _size(count: int, grid: Grid) -> str:
-    return "all" if count == grid.num_rows else str(min(count, 3))
+    return "all" if count == len(grid.items) else str(min(count, 3))
 
 
 def shown(value: float) -> str:

@@ -62,3 +62,8 @@ def test_the_number_of_a_cell(text: str, number: float | None) -> None:
 )  # fmt: skip
 def test_the_date_of_a_cell(text: str, date: float | None) -> None:
     assert date_in(text) == date
+
+
+def test_totals_are_no_items() -> None:
+    (grid,) = grids(page_of("Item | Sum\nTea | 3\nSubtotal | 3\nTotal Wine Ltd and Sons | 4\nTotal | 7"), 0)
+    assert grid.items == (0, 2)

@@ -3,8 +3,9 @@
 import pytest
 
 from llm.tables.asked import AskedOfTable
-from llm.tables.grid import Grid
+from llm.tables.grid import Grid, grids
 from llm.tables.programs import programs, shown
+from tests.llm.tables.conftest import INVOICES, page_of
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,14 @@ def test_a_longer_name_hides_its_parts(invoices: Grid) -> None:
 @pytest.mark.parametrize(("value", "text"), [(3.0, "3"), (0.1 + 0.2, "0.3"), (-12.345, "-12.35"), (1e9, "1000000000")])
 def test_numbers_are_shown_without_noise(value: float, text: str) -> None:
     assert shown(value) == text
+
+
+def test_a_total_is_neither_counted_nor_added() -> None:
+    (grid,) = grids(page_of(INVOICES + "\nTotal |  |  |  | 18,990.40 | "), 0)
+    made = programs(AskedOfTable("What is the total amount?", grid))
+    of_all = {(each.operation, each.said) for each in made if each.choice.shape == "all"}
+    assert ("count", ("6",)) in of_all
+    assert ("greatest", ("12000",)) in of_all
+    sums = {each.said for each in made if each.operation == "sum"}
+    assert ("18990.4",) in sums
+    assert ("37980.8",) not in sums
