@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=50_000)
     parser.add_argument("--workers", type=int, default=100)
     parser.add_argument("--questions", type=int, default=4)
-    parser.add_argument("--tokens-a-page", type=float, default=700)
+    parser.add_argument("--tokens-a-page", type=float, default=640)
     parser.add_argument("--tokens-per-s", type=float, default=700)
     parser.add_argument("--answer-s", type=float, default=3.0)
     parser.add_argument("--lost-every-h", type=float, default=24.0)
