@@ -1,5 +1,8 @@
 """A thousand documents through the real command: `python -m tests.bench.many_documents --work-dir WORK`.
 
+With `--stand-in` a small engine of plain Python answers instead of the model, and no document is a scan: the command,
+its journal, its parsing and its library are the real ones.
+
 Makes PDF files, scans, text and code, two in a hundred broken; runs `batch` once in peace and once killed at random
 moments and resumed. Prints, as JSON: rows by status, whether every row is accounted for and none is twice, whether both
 runs gave the same rows, and the memory of the batch's process over its first and last tenth.
@@ -18,6 +21,7 @@ from typing import Any
 import psutil
 
 from tests.app.batch.made import make
+from tests.app.batch.test_killed import ON_STAND_IN
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = ("How much is the rent?", "When does the lease begin?")
@@ -29,12 +33,13 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--stand-in", action="store_true")
     options = parser.parse_args()
     given: Path = options.work_dir / "given"
-    broken = make(given, options.documents, seed=1)
+    broken = make(given, options.documents, seed=1, scans=not options.stand_in)
     calm, killed = options.work_dir / "calm", options.work_dir / "killed"
-    memory = run(given, calm, options.threads, kills=0)
-    run(given, killed, options.threads, kills=options.kills)
+    memory, _ = run(given, calm, options, kills=0)
+    _, num_killed = run(given, killed, options, kills=options.kills)
     rows, again = read(calm), read(killed)
     ids = [row["id"] for row in again]
     tenth = max(1, len(memory) // 10)
@@ -43,6 +48,7 @@ def main() -> None:
             {
                 "documents": options.documents,
                 "broken": len(broken),
+                "killed": num_killed,
                 "rows": len(rows),
                 "by_status": Counter(row["status"] for row in rows),
                 "all_accounted_for": len(rows) == options.documents * len(QUESTIONS),
@@ -57,29 +63,34 @@ def main() -> None:
     )
 
 
-def run(given: Path, work: Path, threads: int, *, kills: int) -> list[int]:
-    """Runs until the end, killed so many times in between; the process's bytes, once a second, of the last start."""
+def run(given: Path, work: Path, options: argparse.Namespace, *, kills: int) -> tuple[list[int], int]:
+    """Runs until the end, killed so many times in between, if it takes that long.
+
+    The process's bytes, once a second, of the last start; and how often it was killed.
+    """
     work.mkdir(parents=True, exist_ok=True)
     asked = [word for question in QUESTIONS for word in ("-q", question)]
+    program = ["-c", ON_STAND_IN] if options.stand_in else ["app.py"]
     command = [
-        sys.executable, "app.py", "batch", str(given), *asked, "--out", str(work / "rows.jsonl"), "--quiet",
-        "--data-dir", str(work / "library"), "--threads", str(threads), "--max-new-tokens", "24",
+        sys.executable, *program, "batch", str(given), *asked, "--out", str(work / "rows.jsonl"), "--quiet",
+        "--data-dir", str(work / "library"), "--threads", str(options.threads), "--max-new-tokens", "24",
     ]  # fmt: skip
+    num_killed = 0
     rng = random.Random(2)
     while True:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        ends_at = time.monotonic() + rng.uniform(8, 60) if kills else None
+        ends_at = time.monotonic() + rng.uniform(8, 30 if options.stand_in else 60) if num_killed < kills else None
         memory: list[int] = []
         while process.poll() is None:
             if ends_at is not None and time.monotonic() > ends_at:
                 process.kill()
-                kills -= 1
+                num_killed += 1
                 process.wait()
                 break
             memory.append(psutil.Process(process.pid).memory_info().rss)
             time.sleep(1)
         else:
-            return memory
+            return memory, num_killed
 
 
 def read(work: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.app.batch.made import make
 
 ROOT = Path(__file__).resolve().parents[3]
-_RUN = """
+ON_STAND_IN = """
 import sys, time
 from tests.app.conftest import FakeEngine
 import app.cli.session
@@ -32,7 +32,7 @@ KILLS = 3
 
 def start(given: Path, work: Path) -> "subprocess.Popen[bytes]":
     args = ["batch", given, "--questions", given.parent / "questions.txt", "--out", work / "rows.jsonl", "--quiet"]
-    command = [sys.executable, "-c", _RUN, *map(str, args), "--data-dir", str(work / "library")]
+    command = [sys.executable, "-c", ON_STAND_IN, *map(str, args), "--data-dir", str(work / "library")]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
