@@ -79,6 +79,11 @@ class AskedOfTable:
         """Indexes of the words that name a cell."""
         return frozenset(at for link in self.links for at in link.words)
 
+    @cached_property
+    def named_words(self) -> frozenset[int]:
+        """Indexes of the words that are all of a cell: leaving these out is leaving out what was asked about."""
+        return frozenset(at for link in self.links if link.how == "equal" for at in link.words)
+
     def _links_of(self, index: int, column: Column) -> Iterator[Link]:
         taken: list[range] = []
         head = frozenset(terms(column.name))

@@ -19,6 +19,17 @@ _SUM = (
     "what is the total {n}{of}?", "total {n}{of}?", "what is the sum of all {n}{of}?", "sum of {n}{of}",
     "how much {n} in total{of}?", "what do the {n}{of} add up to?", "what is the combined {n}{of}?",
 )  # fmt: skip
+_SPENT = (
+    "how much was spent on {v} in total?", "how much was spent on {v}?", "how much did we pay {v} in total?",
+    "how much did {v} cost in total?", "what did we spend on {v} altogether?", "how much came from {v} in total?",
+)  # fmt: skip
+_ONE = (
+    "how much did {v} cost?",
+    "how much is {v}?",
+    "how much was paid to {v}?",
+    "what is the {n} of {v}?",
+    "{n} of {v}",
+)
 _MEAN = ("what is the average {n}{of}?", "average {n}{of}", "what is the mean {n}{of}?")
 _GREATEST = ("what is the highest {n}{of}?", "what is the largest {n}{of}?", "what is the maximum {n}{of}?")
 _SMALLEST = ("what is the lowest {n}{of}?", "what is the smallest {n}{of}?", "what is the minimum {n}{of}?")
@@ -75,6 +86,7 @@ class _Maker:
         key = self._rng.choice(self._keys)
         kinds = [self._all, self._distinct]
         kinds += [self._aggregate, self._aggregate, self._compared, self._difference] if self._numbers else []
+        kinds += [self._one] if len(self._numbers) == 1 else []
         kinds += [self._same, self._two] if self._groups else []
         kinds += [self._extreme] if self._groups and self._numbers else []
         made = self._rng.choice(kinds)(key)
@@ -91,10 +103,13 @@ class _Maker:
 
     def _aggregate(self, key: Column) -> tuple[str, str] | None:
         number, rows, of = self._rng.choice(self._numbers), list(range(self._num_rows)), ""
+        value = ""
         if self._groups and self._rng.random() < 0.6:
             group, value, rows = self._group()
             of = self._say(_OF, c=group.name, v=value)
         values = _of(number, rows)
+        if value and len(self._numbers) == 1 and len(values) > 1 and self._rng.random() < 0.4:
+            return self._say(_SPENT, v=value), shown(sum(values))
         wordings, said = self._rng.choice(
             (
                 (_SUM, sum(values)), (_SUM, sum(values)), (_MEAN, sum(values) / len(values)),
@@ -102,6 +117,12 @@ class _Maker:
             )
         )  # fmt: skip
         return (self._say(wordings, n=number.name, of=of), shown(said)) if len(values) > 1 else None
+
+    def _one(self, key: Column) -> tuple[str, str] | None:
+        number, row = self._numbers[0], self._rng.randrange(self._num_rows)
+        name = key.cells[row].text
+        said = number.cells[row].text
+        return (self._say(_ONE, n=number.name, v=name), said) if len(name) <= _MAX_VALUE else None
 
     def _same(self, key: Column) -> tuple[str, str] | None:
         group, value, rows = self._group()

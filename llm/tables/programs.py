@@ -278,8 +278,13 @@ def _program(
     asked: AskedOfTable, said: tuple[str, ...], rows: Rows, operation: str, column: int | None, *, size: str = ""
 ) -> Program:
     unused = min(len(asked.linked_words - rows.words), 4)
+    left = min(len(asked.named_words - rows.words), 3)
     parts = [*rows.parts, Part("say", None, operation), Part("form", None, f"{operation} of {rows.shape}")]
-    parts += [Part("unused", None, f"{unused} {operation}"), Part("size", None, f"{operation} {size}")]
+    parts += [
+        Part("unused", None, f"{unused} {operation}"),
+        Part("left", None, str(left)),
+        Part("size", None, f"{operation} {size}"),
+    ]
     if column is not None:
         parts.append(Part("column", column, operation))
         if column in rows.columns:
