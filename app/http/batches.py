@@ -21,6 +21,8 @@ from app.http.paging import MAX_LISTED, Cursor, Limit, paged
 from app.http.shapes import MAX_QUESTION, DocumentKeys, Given
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.web.services import Services
     from app.web.tabling import Table
 
@@ -103,6 +105,19 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
     def show(batch_id: BatchId) -> BatchBody:
         return BatchBody.of(batch_id, found(batch_id))
 
+    _row_routes(router, found, may_read)
+
+    @router.post("/{batch_id}/cancel", dependencies=[may_write], summary="Stop a batch; its rows so far are kept")
+    def cancel(batch_id: BatchId) -> BatchBody:
+        """The row that is being made is the last one."""
+        found(batch_id)
+        tables.stop(batch_id)
+        return BatchBody.of(batch_id, found(batch_id))
+
+    return router
+
+
+def _row_routes(router: APIRouter, found: "Callable[[str], Table]", may_read: Any) -> None:
     @router.get("/{batch_id}/rows", dependencies=[may_read], summary="The rows that there are, in order")
     def rows(
         batch_id: BatchId,
@@ -127,12 +142,3 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
             return sse("batch", BatchBody.of(batch_id, table).model_dump()), table.over
 
         return streamed(changes(look, request))
-
-    @router.post("/{batch_id}/cancel", dependencies=[may_write], summary="Stop a batch; its rows so far are kept")
-    def cancel(batch_id: BatchId) -> BatchBody:
-        """The row that is being made is the last one."""
-        found(batch_id)
-        tables.stop(batch_id)
-        return BatchBody.of(batch_id, found(batch_id))
-
-    return router
