@@ -13,6 +13,7 @@ from llm.errors import ModelNotFound
 from llm.generation import Generated, generate
 from llm.loading.narrow import narrow
 
+pytest.importorskip("torchao", reason="torchao is not installed; pip install torchao==0.18.0 runs these")
 TEXT = "The supplier delivers the boxes to the client on the first working day of each month."
 
 

@@ -56,6 +56,19 @@ def test_llama_cpp_answers_reuses_the_document_and_tells_its_limit(tmp_path: Pat
     assert 0 < whole.coverage.tokens_read < whole.coverage.tokens_total
 
 
+@pytest.mark.slow
+def test_a_second_question_about_six_thousand_tokens_reads_next_to_nothing(tmp_path: Path) -> None:
+    document = contract(330)
+    with llama_cpp(n_ctx=8192) as url:
+        engine = engine_at(url, tmp_path)
+        assert engine.coverage([document]).tokens_total > 6000
+        first, second = check_answers_and_reuse(engine, document)
+    print(f"\n{first.timing}\n{second.timing}")
+    assert first.timing.reused_tokens == 0
+    assert second.timing.reused_tokens > 6000
+    assert second.timing.new_tokens < 40
+
+
 def test_stopping_frees_llama_cpps_server(tmp_path: Path) -> None:
     cancel = threading.Event()
     with llama_cpp() as url:
