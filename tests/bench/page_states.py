@@ -53,6 +53,7 @@ class Page:
             options.add_argument(flag)
         service = webdriver.ChromeService(shutil.which("chromedriver"))
         self.browser = webdriver.Chrome(options=options, service=service)
+        self.browser.set_script_timeout(WITHIN_S)
         self.size(*DESK)
 
     def size(self, width: int, height: int, scale: float, mobile: bool) -> None:

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from app.web.host.admin import HomeFacts
 
 _MORE = """
-body{display:block;padding:2rem clamp(1rem,4vw,3rem)}main{max-width:76rem;margin:auto}
+body{display:block;padding:2rem clamp(1rem,4vw,3rem)}main{max-width:84rem;margin:auto}
 h2{margin:2.2rem 0 .5rem;font-size:1.1rem}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.6rem}table{border-collapse:collapse;width:100%;
-font-size:.92rem;font-variant-numeric:tabular-nums}th,td{padding:.5rem .8rem;text-align:left;white-space:nowrap;
+font-size:.92rem;font-variant-numeric:tabular-nums}th,td{padding:.5rem .65rem;text-align:left;white-space:nowrap;
 border-bottom:1px solid var(--line)}tr:last-child>*{border-bottom:0}thead th{color:var(--quiet);font-weight:600}
-td form{display:inline-flex;gap:.4rem;margin:0 .6rem 0 0;vertical-align:middle}td button{margin:0;
-width:auto;padding:.3rem .7rem;font-size:.88rem}td input{width:6.5rem;padding:.3rem .5rem}td small{color:var(--quiet)}
+td form{display:inline-flex;gap:.4rem;margin:0;vertical-align:middle}td button{margin:0;
+width:auto;padding:.3rem .7rem;font-size:.88rem}td input{width:4.6rem;padding:.3rem .5rem}
+small{color:var(--quiet);font-weight:400}td:nth-child(2){white-space:normal;min-width:14rem}summary{cursor:pointer}
+
 dl{display:grid;
 grid-template-columns:max-content 1fr;gap:.3rem 1.2rem;margin:0}dt{color:var(--quiet)}dd{margin:0}a{color:var(--pine)}
 .quiet{background:none;color:var(--pine);border:1px solid var(--line)}
@@ -70,12 +72,11 @@ def _row(home: "HomeFacts") -> str:
 def _forms(home: "HomeFacts") -> str:
     account = home.account
     if account is None:
-        delete = (
-            '<input type="hidden" name="act" value="delete-home"><button class="quiet">Delete this library</button>'
-        )
         return (
-            f'<td></td><td><form method="post" action="/admin">{delete}'
-            f'<input type="hidden" name="home" value="{escape(home.home)}"></form></td>'
+            '<td></td><td><details><summary>Delete</summary><form method="post" action="/admin">'
+            '<input type="hidden" name="act" value="delete-home">'
+            f'<input type="hidden" name="home" value="{escape(home.home)}">'
+            '<button class="quiet">For good</button></form></details></td>'
         )
     who = f'<input type="hidden" name="name" value="{escape(account.name)}">'
     out = (
