@@ -1,7 +1,5 @@
 """Weights in 8 or 4 bits, by torchao: what is narrowed here is a model's dense matrices, after they were loaded.
 
-torchao is not installed with Longleaf: where it is there, transformers loads it for every model, which takes seconds.
-
 Integers with a scale for every row (8 bits) or every 32 columns of a row (4 bits), multiplied in the dtype of the
 states. Embeddings, the head and the projection that expands latents stay as they are. A mixture's routed experts are no
 matrices that the library knows, and they are most of it; so a mixture is refused.
@@ -37,12 +35,7 @@ def narrow(model: PreTrainedModel, weights: str) -> None:
         raise ModelNotFound(
             f"keeping weights in {weights} needs torchao, which is not installed: pip install torchao==0.18.0"
         )
-    try:
-        from torchao.quantization import Int8WeightOnlyConfig, IntxWeightOnlyConfig, PerGroup, quantize_
-    except ImportError as error:
-        raise ModelNotFound(
-            f"weights in {weights} need torchao, which is not installed; run: pip install torchao==0.18.0"
-        ) from error
+    from torchao.quantization import Int8WeightOnlyConfig, IntxWeightOnlyConfig, PerGroup, quantize_
 
     how: Any = (
         Int8WeightOnlyConfig()
