@@ -247,8 +247,19 @@ def _connected(address: str, num_cpus: int) -> Any:
     try:
         ray.init(address=AUTO, **common)
     except ConnectionError:
-        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **common)
+        _start(ray, num_cpus, common)
     return ray
+
+
+def _start(ray: Any, num_cpus: int, common: dict[str, Any]) -> None:
+    """On this machine. Raises BadRequest."""
+    try:
+        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **common)
+    except Exception as error:
+        _log.exception("Ray could not be started")
+        raise BadRequest(
+            f"Ray could not be started here ({' '.join(str(error).split())}); see its log, or try again"
+        ) from error
 
 
 def _check_answers(address: str) -> None:
