@@ -57,6 +57,14 @@ def page_routes(services: Services) -> APIRouter:
         await run_in_threadpool(uploads.discard, batch_id)
         return Response(status_code=204)
 
+    _add_downloads(router, services)
+    return router
+
+
+def _add_downloads(router: APIRouter, services: Services) -> None:
+    """What is kept as a file, and one answer as a page to be read only."""
+    longleaf = services.longleaf
+
     @router.get("/export/{name}.{form}")
     def export(name: str, form: str, mask: bool = False) -> Response:
         history = longleaf.history
@@ -85,8 +93,6 @@ def page_routes(services: Services) -> APIRouter:
         except Exception as error:
             raise _as_http(error, 404) from error
         return _download(f"table-{table_id}.{form}", data, TABLE_TYPES[form])
-
-    return router
 
 
 def _download(name: str, content: str | bytes, media_type: str) -> Response:
