@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingest.document import Document
-from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
+from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.asking import Asking
+from llm.attribution import Influence, around_citations, influences
 from llm.backbone import Backbone, device_of, load_backbone
 from llm.citing import cited
 from llm.coverage import coverage_of
@@ -180,6 +181,15 @@ class Engine:
             raise BadQuestion("no document was given to ask about; name at least one")
         with self._asking():
             yield from Asking(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
+
+    def influences(self, documents: Sequence[Document], answer: Answer) -> tuple[Influence, ...]:
+        """What of the passages around its citations weighed in an answer, token by token. Raises BadQuestion."""
+        if not answer.citations:
+            raise BadQuestion("the answer cites nothing, so there is no passage whose influence could be weighed")
+        with self._asking():
+            return influences(
+                self._backbone, around_citations(answer, documents), answer.question, answer.answer
+            )  # fmt: skip
 
     def _between_questions(self, steps: Iterator[ReadingProgress]) -> Iterator[ReadingProgress]:
         while True:

@@ -8,11 +8,12 @@ import click
 
 from app.cli.comparing import ask_several
 from app.cli.options import MODEL_HELP, READING, as_json, finite, not_blank, source_options, with_settings
-from app.cli.output import after_answer, echo_json, timing_line
+from app.cli.output import after_answer, echo_json, influence_line, timing_line
 from app.cli.progress import Progress
 from app.cli.session import find_or_add, session
 from app.cli.streaming import Draft
 from app.comparing import check_models
+from app.errors import BadRequest
 from app.service import Longleaf
 from app.settings import Settings
 from ingest.options import PageRange, ReadOptions
@@ -69,6 +70,11 @@ class SchemaFile(click.ParamType[Form]):
 )  # fmt: skip
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the draw, above temperature 0.")
 @click.option(
+    "--influence",
+    is_flag=True,
+    help="Say which words of the passages around the citations weighed most in the answer (gradient x input).",
+)
+@click.option(
     "--json-schema", "form", type=SchemaFile(), metavar="FILE",
     help="Answer with JSON that fits this JSON Schema. Only its form is sure; what is in it is the model's.",
 )  # fmt: skip
@@ -89,6 +95,7 @@ def ask(
     max_new_tokens: int,
     temperature: float,
     seed: int,
+    influence: bool,
     form: Form | None,
     models: tuple[str, ...],
 ) -> None:
@@ -102,6 +109,8 @@ def ask(
     options = AskOptions(
         max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, exact=exact, top_k=top_k, form=form
     )  # fmt: skip
+    if influence and len(models) > 1:
+        raise BadRequest(f"--influence weighs one answer, and {len(models)} models were named; name one")
     if models:
         settings = replace(settings, model=models[0])
     with session(settings) as (longleaf, progress):
@@ -115,14 +124,27 @@ def ask(
         for number, question in enumerate(questions):
             if as_json:
                 answer = _answer(longleaf, progress, ids, question, options, is_shown=False)
-                echo_json(answer.as_json(), one_line=len(questions) > 1)
+                weighed = {"influence": _influence(longleaf, ids, answer)} if influence else {}
+                echo_json({**answer.as_json(), **weighed}, one_line=len(questions) > 1)
                 continue
             if len(questions) > 1:
                 click.echo(("\n" if number else "") + f"> {question}")
             answer = _answer(longleaf, progress, ids, question, options, is_shown=True)
             for line in (answer.answer, "", *after_answer(answer)):
                 click.echo(line)
+            if influence:
+                click.echo(influence_line(_influence(longleaf, ids, answer)))
             click.echo(timing_line(answer), err=True)
+
+
+def _influence(longleaf: Longleaf, ids: list[str], answer: Answer) -> list[dict[str, Any]]:
+    """Of the words around the citations, as JSON with their text; none where nothing is cited."""
+    if not answer.citations:
+        return []
+    return [
+        {**one.as_json(), "text": longleaf.document(one.document).pages[one.page_index].text[one.start : one.end]}
+        for one in longleaf.influences(ids, answer)
+    ]
 
 
 def _answer(

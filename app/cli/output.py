@@ -1,7 +1,7 @@
 """How answers and documents look on a terminal, and as JSON. What a person reads goes through `click.echo`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,6 +10,7 @@ from app.service import Entry
 from llm.answer import Answer, Citation, Coverage, LeftOut
 
 SHOWN_LEFT_OUT = 5
+SHOWN_WORDS = 8
 
 
 def echo_json(value: Any, *, one_line: bool = False) -> None:
@@ -63,6 +64,15 @@ def coverage_line(coverage: Coverage) -> str:
 def _left_out(item: LeftOut) -> str:
     page = f", page {item.page}" if item.page is not None else ""
     return f"{item.source}{page}: {item.reason.rstrip('.')}"
+
+
+def influence_line(weighed: Sequence[Mapping[str, Any]]) -> str:
+    """The words that weighed most, for or against, with their shares."""
+    if not weighed:
+        return "Nothing is cited, so no word was weighed."
+    best = sorted((one for one in weighed if one["text"].strip()), key=lambda one: -abs(one["share"]))[:SHOWN_WORDS]
+    words = ", ".join(f"{one['text'].strip()!r} {one['share']:+.0%}" for one in best)
+    return f"What weighed most, for (+) or against (-) it: {words}."
 
 
 def timing_line(answer: Answer) -> str:

@@ -35,6 +35,7 @@ from llm.remote.address import is_remote
 
 if TYPE_CHECKING:
     from app.service.engine import AnyEngine
+    from llm.attribution import Influence
 
 
 def _ignore(_: object) -> None:
@@ -184,6 +185,13 @@ class Longleaf:
         if self._allowance is not None:
             self._allowance.count_question()
         return self._asking(ids, documents, question, options, cancel or threading.Event(), conversation, on_wait)
+
+    def influences(self, ids: Sequence[str], answer: Answer) -> "tuple[Influence, ...]":
+        """How much each part of the passages around its citations weighed in an answer that this model gave.
+
+        Takes a pass forwards and one backwards. Raises NotInLibrary, BadQuestion for one that cites nothing.
+        """
+        return self.engine().influences(self._documents(ids), answer)
 
     def search(self, query: str, limit: int = 8) -> tuple[Citation, ...]:
         """The passages of the whole library that fit best, best first; of documents that are indexed.

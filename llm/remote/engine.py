@@ -7,9 +7,10 @@ cheap, and what it reports as reused is what an answer's timing shows.
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.document import Document
-from llm.answer import AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
+from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
@@ -20,6 +21,9 @@ from llm.remote.asking import RemoteAsking
 from llm.remote.client import RemoteClient
 from llm.remote.desk import RemoteDesk, leaves_of
 from llm.remote.pictures import RemotePictures
+
+if TYPE_CHECKING:
+    from llm.attribution import Influence
 
 
 class RemoteEngine:
@@ -124,6 +128,13 @@ class RemoteEngine:
             self._client, self._desk, self.model, documents, question, options or AskOptions(), cancel
         )
         yield from asking.events()
+
+    def influences(self, documents: Sequence[Document], answer: Answer) -> "tuple[Influence, ...]":
+        """Raises BadQuestion always: there is no looking into a server's model."""
+        raise BadQuestion(
+            f"the influence of a text on an answer of {self.model.name} cannot be weighed, as a server wrote it; ask a "
+            "model of this machine"
+        )
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         """What a question about the documents would see, without asking."""

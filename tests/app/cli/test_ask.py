@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 from click.testing import Result
 
+from llm.attribution import Influence
+
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "app" / "cli" / "answer.schema.json").read_text("utf-8"))
 Run = Callable[..., Result]
 
@@ -50,6 +52,19 @@ def test_several_questions_are_one_object_a_line_over_one_reading(
     assert engine.calls.count("read notes.txt") == 1
     shown = run("ask", texts.notes, "-q", "Who is the plumber.", "-q", "What is the weather?")
     assert "\n> What is the weather?\nThe documents do not say.\n\nRead all" in shown.stdout
+
+
+def test_influence_is_told_on_request_only(run: Run, texts: SimpleNamespace, engine: Any) -> None:
+    asked = ("ask", texts.lease, "-q", "What are the crowns for?", "--influence")
+    engine.influences = lambda documents, answer: (
+        Influence("lease.txt", answer.citations[0].document, 0, 38, 42, 0.75),
+        Influence("lease.txt", answer.citations[0].document, 0, 42, 49, -0.25),
+    )
+    answer = json.loads(run(*asked, "--json").stdout)
+    check(answer)
+    assert [(one["text"], one["share"]) for one in answer["influence"]] == [(" 900", 0.75), (" crowns", -0.25)]
+    assert "What weighed most, for (+) or against (-) it: '900' +75%, 'crowns' -25%." in run(*asked).stdout
+    assert "Nothing is cited" in run("ask", texts.lease, "-q", "Why?", "--influence").stdout
 
 
 def test_an_answer_the_schema_does_not_know_fails() -> None:

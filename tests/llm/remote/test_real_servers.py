@@ -58,7 +58,7 @@ def test_llama_cpp_answers_reuses_the_document_and_tells_its_limit(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_second_question_about_six_thousand_tokens_reads_next_to_nothing(tmp_path: Path) -> None:
-    document = contract(330)
+    document = contract(370)
     with llama_cpp(n_ctx=8192) as url:
         engine = engine_at(url, tmp_path)
         assert engine.coverage([document]).tokens_total > 6000
