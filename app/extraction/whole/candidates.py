@@ -46,8 +46,8 @@ class Candidate:
 
 
 def plain(text: str) -> tuple[str, ...]:
-    """The words, in lower case, without punctuation, full-width letters as ordinary ones."""
-    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).lower()))
+    """The words, in lower case, without punctuation or possessive, full-width letters as ordinary ones."""
+    return tuple(re.findall(r"\w+", re.sub(r"['’]s\b", "", unicodedata.normalize("NFKC", text).lower())))
 
 
 def holds(whole: tuple[str, ...], part: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from llm.answer import Answer, Coverage, ModelName, Timing
 LEASE = (
     "LEASE\n\nThis lease is made between Harbour Tools Ltd (“Landlord”), of 14 Quay Street, Bristol, BS1 4DD, and "
     "Mary B. Stone (the “Tenant”). Landlord pays the rates. John Rook signs for Landlord. The agent is North Sea "
-    "Lettings, Inc., of Hull.\n"
+    "Lettings, Inc., of Hull. Agent’s fees are paid by Tenant.\n"
 )
 RECEIPT = "KOPI PANAS JAYA SDN BHD\n(126926-H)\nNO. 8, JALAN MELATI 2/3,\nTAMAN MELATI, 43000 KAJANG\nTEL: 03-1\n"
 
@@ -33,6 +33,7 @@ def meant(text: str, said: str, kind: FieldKind, *, is_list: bool = False) -> li
         (LEASE, "the Tenant and its guests", "Mary B. Stone"),
         (LEASE, "Landlord and Tenant", "Harbour Tools Ltd"),
         (LEASE, "Stone", "Mary B. Stone"),
+        (LEASE, "Landlord’s", "Harbour Tools Ltd"),
         (LEASE, "North Sea Lettings, Inc., of Hull", "North Sea Lettings, Inc."),
         (LEASE, "Harbor Tools Ltd", "Harbour Tools Ltd"),
         (LEASE, "John Rook", "John Rook"),
@@ -43,7 +44,7 @@ def test_a_name_is_made_whole(text: str, said: str, name: str) -> None:
     assert meant(text, said, FieldKind.NAME) == [name]
 
 
-@pytest.mark.parametrize("said", ["the parties", "Company", "a plumber", "TAMAN MELATI"])
+@pytest.mark.parametrize("said", ["the parties", "Company", "a plumber", "TAMAN MELATI", "Agent’s"])
 def test_what_is_no_name_of_the_document_stays_unknown(said: str) -> None:
     assert meant(LEASE + RECEIPT, said, FieldKind.NAME) == []
 
