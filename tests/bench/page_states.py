@@ -228,6 +228,7 @@ def phone(page: Page, address: str) -> None:
     page.click('[data-toggle="library"]')
     page.browser.execute_script("scrollTo(0, 0)")
     page.picture("phone-library")
+    page.click('[data-toggle="library"]')
     page.click('[data-toggle="compare"]')
     page.picture("phone-compare")
     page.click('[data-toggle="table"]')
