@@ -43,7 +43,8 @@ class Eyes:
     """Of one model. `max_side_px`: the longer side of the pictures that it is shown."""
 
     def __init__(self, model: PreTrainedModel, processor: Any, max_side_px: int) -> None:
-        self._model, self._processor, self.max_side_px = model, processor, max_side_px
+        self._model: Any = model
+        self._processor, self.max_side_px = processor, max_side_px
         self._marker = _marker_of(processor)
         self._image_token_id = int(model.config.image_token_id)
         self.layout = lru_cache(maxsize=64)(self._laid_out)
@@ -88,7 +89,7 @@ class Eyes:
         inputs = {name: value for name, value in self._processed(image).items() if name not in _OF_TEXT}
         on_device = {name: value.to(self._model.device) for name, value in inputs.items()}
         on_device["pixel_values"] = on_device["pixel_values"].to(self._model.dtype)
-        output: Any = self._model.get_image_features(**on_device, return_dict=True)
+        output = self._model.get_image_features(**on_device, return_dict=True)
         # Llama 4 projects what comes of the tower behind this door, all others before it
         states = output.last_hidden_state if self._model.config.model_type == _LLAMA4 else output.pooler_output
         return (_rows(states), *map(_rows, getattr(output, "deepstack_features", None) or ()))

@@ -8,6 +8,7 @@ torchao is not in requirements.txt: wherever it is installed, transformers loads
 second and prints what GPU kernels it lacks.
 """
 
+import importlib
 import importlib.util
 from typing import Any
 
@@ -35,14 +36,14 @@ def narrow(model: PreTrainedModel, weights: str) -> None:
         raise ModelNotFound(
             f"keeping weights in {weights} needs torchao, which is not installed: pip install torchao==0.18.0"
         )
-    from torchao.quantization import Int8WeightOnlyConfig, IntxWeightOnlyConfig, PerGroup, quantize_
-
-    how: Any = (
-        Int8WeightOnlyConfig()
+    numbers: Any = torch  # whose own type hints leave int4 out
+    torchao: Any = importlib.import_module("torchao.quantization")
+    how = (
+        torchao.Int8WeightOnlyConfig()
         if weights == "int8"
-        else IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(_GROUP))
+        else torchao.IntxWeightOnlyConfig(weight_dtype=numbers.int4, granularity=torchao.PerGroup(_GROUP))
     )
-    quantize_(model, how, filter_fn=_is_narrowed)
+    torchao.quantize_(model, how, filter_fn=_is_narrowed)
 
 
 def _is_narrowed(module: torch.nn.Module, name: str) -> bool:
