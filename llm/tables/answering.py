@@ -19,7 +19,7 @@ from llm.tables.statements import Looked, look_up, statements
 
 _MOST_TABLES = 4
 _LONG = 8  # rows of a statement
-_SURE = 0.33  # from this probability of both on, a table that was found first is believed
+_SURE = 0.27  # from this probability of both on, a table that was found first is believed
 _SURER = 0.66  # … and one that was found later
 _OPERATIONS = {
     "cells": "{column} in {rows}",

@@ -82,6 +82,8 @@ class Choice:
         probability = by_said[said] / sum(shares)
         if self._belonging is None:
             return Computed(found[best], probability, 1.0)
+        if not (asked.linked_words or asked.head_words):
+            return Computed(found[best], probability, 0.0)  # nothing of the question stands in the table
         numbers = self.belonging_numbers(asked, found[best], probability)
         return Computed(found[best], probability, self._belonging.probability(numbers))
 
@@ -92,7 +94,7 @@ class Choice:
         unknown = [at for at in rest if asked.words[at] not in self._known]
         number = max(1, len(content))
         return {
-            "choice": math.log(max(probability, 1e-6) / max(1 - probability, 1e-6)) / 3,
+            "choice": max(-1.0, min(1.0, math.log(max(probability, 1e-6) / max(1 - probability, 1e-6)) / 3)),
             "linked": len(content & asked.linked_words) / number,
             "in_heads": len(content & asked.head_words) / number,
             "rest": min(len(rest), 6) / 3,

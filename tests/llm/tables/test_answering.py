@@ -2,10 +2,11 @@
 
 import pytest
 
-from ingest.document import Document
+from ingest.document import Document, Kind
 from llm.evidence.passages import cut
 from llm.evidence.ranking import Ranked
 from llm.tables import answer_from_tables
+from tests.llm.tables.conftest import page_of
 
 
 def ranked(document: Document) -> list[Ranked]:
@@ -35,3 +36,9 @@ def test_pages_without_a_table_have_no_answer(invoices_file: Document) -> None:
     page = invoices_file.pages[0]
     bare = Document("b", "b.txt", invoices_file.kind, pages=(type(page)(1, page.text),))
     assert answer_from_tables("How many invoices are from France?", ranked(bare)) is None
+
+
+def test_a_block_of_signatures_is_no_table_to_count() -> None:
+    text = "PROGRESS LTD | NEON, INC.\nBy: | /s/ Evan McDonnell\nName: Evan | Name: Brian\nTitle: V | Title: C"
+    document = Document("s", "s.pdf", Kind.PDF, pages=(page_of(text),))
+    assert answer_from_tables("Which state's law governs this agreement?", ranked(document)) is None
