@@ -1,6 +1,6 @@
 """Attempts at an answer: what is put before the model, one attempt after another, until one gives an answer.
 
-Owns the rule which attempts are made, and in which order. It is what measured best (docs/BENCHMARKS.md): a short
+Owns the rule which attempts are made, and in which order. It is what measured best (docs/LOG.md): a short
 document is answered over its own KV. Of a longer one the packaged model reads the best passages one by one, as it was
 trained to; any other model reads them together. Then the KV of the whole reading is asked, if there is one.
 """
@@ -17,7 +17,7 @@ from llm.prompt import NOT_FOUND, Prompt
 SHORT_TOKENS = 800  # up to this length the packaged model answers best over the whole document
 REFUSAL = NOT_FOUND.rstrip(".")
 _CLOSE_TOKENS = 700  # of passages, at least, in a close reading
-_ONE_BY_ONE = 6  # passages; one more costs about 0.3 s on two cores and holds the answer of one question in fifty
+_ONE_BY_ONE = 6  # passages are tried before the question is given up
 
 
 class Way(Enum):

@@ -15,7 +15,7 @@ from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
 from llm.tables.grid import Grid, grids
 from llm.tables.programs import Program
-from llm.tables.statements import Looked, look_up, statements
+from llm.tables.statements import Looked, Statement, look_up, statements
 
 _MOST_TABLES = 4
 _LONG = 8  # rows of a statement
@@ -44,7 +44,6 @@ class TableAnswer:
     text: str
     how: str
     citations: tuple[Citation, ...]
-    probability: float  # that this table was meant, and this of it
 
 
 def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
@@ -63,9 +62,9 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer |
             best = (sure, document, grid, computed)
     if best is None:
         return None
-    probability, document, grid, computed = best
+    _, document, grid, computed = best
     program = computed.program
-    return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program), probability)
+    return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program))
 
 
 def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
@@ -74,9 +73,13 @@ def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
     Reports state income, then balance, then cash flows, then what these are made of in shorter tables.
     """
     best: tuple[Ranked, Looked] | None = None
+    of_page: dict[tuple[str, int], list[Statement]] = {}
     for item in ranked:
         page_index = item.passage.page_index
-        for statement in statements(item.document.pages[page_index], page_index):
+        key = (item.document.id, page_index)
+        if key not in of_page:
+            of_page[key] = list(statements(item.document.pages[page_index], page_index))
+        for statement in of_page[key]:
             start, end = statement.row_ranges[0][0], statement.row_ranges[-1][1]
             if not (item.passage.start < end and start < item.passage.end):
                 continue
@@ -87,7 +90,7 @@ def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
         return None
     item, looked = best
     citation = cite(item.document, looked.statement.page_index, *looked.statement.row_ranges[looked.row])
-    return TableAnswer(looked.text, looked.how, (citation,), 1.0) if citation.verified else None
+    return TableAnswer(looked.text, looked.how, (citation,)) if citation.verified else None
 
 
 def _weight(looked: Looked) -> tuple[float, bool, int]:
@@ -107,9 +110,13 @@ def told(program: Program, grid: Grid) -> str:
 def _tables(ranked: Sequence[Ranked]) -> Iterator[tuple[Document, Grid]]:
     """The tables that ranked passages stand in, each once, as they were found."""
     seen: set[tuple[str, int, int]] = set()
+    of_page: dict[tuple[str, int], list[Grid]] = {}  # a long sheet takes a second to cut into cells
     for item in ranked:
-        page = item.document.pages[item.passage.page_index]
-        for grid in grids(page, item.passage.page_index):
+        page_index = item.passage.page_index
+        found = of_page.get((item.document.id, page_index))
+        if found is None:
+            found = of_page[item.document.id, page_index] = list(grids(item.document.pages[page_index], page_index))
+        for grid in found:
             key = (item.document.id, grid.page_index, grid.head_range[0])
             if _holds(grid, item) and key not in seen and grid.num_rows <= MOST_ROWS:
                 seen.add(key)
