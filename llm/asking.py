@@ -332,7 +332,7 @@ class Asking:
             answer=text,
             found=is_found,
             citations=citations,
-            coverage=self._coverage(),
+            coverage=self._coverage(is_computed=bool(how)),
             timing=self._cost.timing(),
             model=self._backbone.name,
             confidence=probability,
@@ -352,7 +352,7 @@ class Asking:
             self._question, STOPPED, False, (), coverage, self._cost.timing(), self._backbone.name, stopped=True
         )
 
-    def _coverage(self) -> Coverage:
+    def _coverage(self, *, is_computed: bool) -> Coverage:
         total = self._desk.num_tokens(self._documents)
         if self._looked:
             return coverage_of(self._documents, tokens_total=total, tokens_read=total, pages_seen=None, shortened=None)
@@ -361,10 +361,12 @@ class Asking:
             tokens_total=total,
             tokens_read=min(total, sum(len(close.token_ids) for close in self._closes)),
             pages_seen=set().union(*(close.pages for close in self._closes)),
-            shortened=self._why_not_whole(),
+            shortened=self._why_not_whole(is_computed=is_computed),
         )
 
-    def _why_not_whole(self) -> str:
+    def _why_not_whole(self, *, is_computed: bool) -> str:
+        if is_computed:
+            return "the answer was computed from all rows of one table, and the model read nothing for it"
         return (
             f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
             "the passages that fit it best; read them whole, and questions look over all of it"
