@@ -34,7 +34,7 @@ from llm.packed import PackedLlama
 from llm.patches import vocabulary_digest
 from llm.prompt import Prompt
 from llm.runtime.runner import Runner
-from llm.runtime.through_transformers import TransformersRunner
+from llm.runtime.runners import runner_of
 from llm.runtime.working import WorkingKV
 
 LEAFMOE_NAME = "leafmoe-135m"
@@ -123,7 +123,7 @@ def load_backbone(
     packed = PackedLlama.of(model) if weights is None else None
     return Backbone(
         model,
-        packed or TransformersRunner(model, with_pictures=eyes is not None),
+        packed or runner_of(model, with_pictures=eyes is not None),
         tokenizer,
         Prompt(tokenizer),
         model_name,

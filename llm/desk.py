@@ -178,6 +178,11 @@ class Desk:
             }
         return self._searchers[key]
 
+    def put_away(self) -> None:
+        """Lets go of what it opened last: it is opened again from the disk when it is wanted."""
+        self._streams, self._searchers = {}, {}
+        self.readings.put_away()
+
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes KV and index of the documents from memory and disk; bytes removed."""
         self._streams, self._searchers, self._token_counts = {}, {}, {}

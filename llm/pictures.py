@@ -68,6 +68,29 @@ def encoder_output(runs: Sequence[PatchRun]) -> SimpleNamespace:
     )
 
 
+def end_of_pictures(token_ids: Sequence[int], start: int, end: int) -> int:
+    """Where a pass over tokens [start, end) ends so that it cuts no picture: before the one that `end` would cut.
+
+    Behind that one if the pass begins with it.
+    """
+    runs: Sequence[PatchRun] = getattr(token_ids, "runs", ())
+    for run in runs:
+        if run.at < end < run.at + run.count:
+            return run.at if run.at > start else run.at + run.count
+    return end
+
+
+def seen_together(token_ids: Sequence[int], device: torch.device) -> torch.Tensor | None:
+    """(S, S): True at (i, j) where both are patches of one picture. None where there are no patches."""
+    runs = getattr(token_ids, "runs", ())
+    if not runs:
+        return None
+    together = torch.zeros((len(token_ids), len(token_ids)), dtype=torch.bool, device=device)
+    for run in runs:
+        together[run.at : run.at + run.count, run.at : run.at + run.count] = True
+    return together
+
+
 def axes_of(num_tokens: int, runs: Sequence[PatchRun], start: int) -> tuple[torch.Tensor, int]:
     """Positions (3, S) of time, row and column of S tokens, the first one at `start`; and where the next one stands.
 

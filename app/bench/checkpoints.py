@@ -89,5 +89,8 @@ def _randomised(model: PreTrainedModel) -> PreTrainedModel:
         for name, buffer in model.named_buffers():
             if name.endswith(("e_score_correction_bias", "selection_bias")):
                 buffer.normal_(0, 0.1)
+            if name.endswith("tid2eid"):  # which experts a token goes to
+                chosen = torch.rand(len(buffer), model.config.n_routed_experts).argsort(-1)
+                buffer.copy_(chosen[:, : buffer.shape[1]])
     model.eval()
     return model

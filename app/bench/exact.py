@@ -25,7 +25,7 @@ from llm.packaged import PACKAGED_NAME
 from llm.packed import PackedLlama
 from llm.runtime.latent import LatentExpansion, attend_absorbed, attend_expanded
 from llm.runtime.runner import Runner
-from llm.runtime.through_transformers import TransformersRunner
+from llm.runtime.runners import runner_of
 from llm.runtime.working import WorkingKV
 
 CHUNKS = (1, 7, 64, 512)  # tokens
@@ -105,7 +105,7 @@ def reference(checkpoint: Checkpoint, num_read: int, num_decoded: int) -> Refere
 
 def through_transformers(checkpoint: Checkpoint) -> Way:
     """Transformers' modules over a working set in memory."""
-    return _in_memory(TransformersRunner(checkpoint.load()))
+    return _in_memory(runner_of(checkpoint.load()))
 
 
 def packed_llama(checkpoint: Checkpoint) -> Way | None:

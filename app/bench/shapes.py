@@ -13,6 +13,10 @@ from transformers import (
     DeepseekV2ForCausalLM,
     DeepseekV3Config,
     DeepseekV3ForCausalLM,
+    DeepseekV4Config,
+    DeepseekV4ForCausalLM,
+    DeepseekV32Config,
+    DeepseekV32ForCausalLM,
     Gemma4Config,
     Gemma4ForConditionalGeneration,
     Glm4MoeConfig,
@@ -86,6 +90,18 @@ _DEEPSEEK: _Fields = _SHAPE | {
     "v_head_dim": 16, "first_k_dense_replace": 1, "num_key_value_heads": 4, "rope_parameters": _ROPE_YARN,
     "norm_topk_prob": True, "routed_scaling_factor": 2.5,
 }  # fmt: skip
+# chooses 24 tokens, which a few hundred exceed many times; enough heads that scores do not tie at zero
+_INDEXER: _Fields = {"index_topk": 24, "index_n_heads": 16, "index_head_dim": 16}
+# every kind of layer; pools of 4 and of 16 tokens, which blocks of 64 cut and a few hundred tokens fill many times
+_DEEPSEEK_V4: _Fields = _SHAPE | {
+    "num_hidden_layers": 5, "num_key_value_heads": 1, "head_dim": 32, "q_lora_rank": 24, "moe_intermediate_size": 32,
+    "n_routed_experts": 4, "num_experts_per_tok": 2, "o_groups": 2, "o_lora_rank": 16, "sliding_window": 20,
+    "partial_rotary_factor": 0.25, "index_n_heads": 16, "index_head_dim": 16, "index_topk": 6, "hc_mult": 2,
+    "compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 16},
+    "layer_types": ["heavily_compressed_attention", "compressed_sparse_attention", "sliding_attention",
+                    "compressed_sparse_attention", "heavily_compressed_attention"],
+    "mlp_layer_types": ["hash_moe", "moe", "moe", "moe", "moe"],
+}  # fmt: skip
 _QWEN3: _Fields = _SHAPE | {"head_dim": 16}
 _QWEN3_MOE: _Fields = _QWEN3 | {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 _HALF_SLIDING: _Fields = {"use_sliding_window": True, "sliding_window": 20, "max_window_layers": 2}
@@ -118,6 +134,7 @@ _KIMI: _Fields = _DEEPSEEK | {"model_type": "deepseek_v3", "n_group": 1, "topk_g
 _GEMMA4: _Fields = _QWEN3 | {
     "num_hidden_layers": 6, "global_head_dim": 32, "num_global_key_value_heads": 1, "attention_k_eq_v": True,
     "sliding_window": 20, "hidden_size_per_layer_input": 0, "final_logit_softcapping": 30.0,
+    "use_bidirectional_attention": "vision",
 }  # fmt: skip
 _GEMMA4_MOE: _Fields = _GEMMA4 | {
     "enable_moe_block": True, "num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32
@@ -139,6 +156,10 @@ def _deepseek_v3(fields: _Fields) -> PreTrainedModel:
     return DeepseekV3ForCausalLM(DeepseekV3Config(**_DEEPSEEK | fields))
 
 
+def _deepseek_v32(fields: _Fields) -> PreTrainedModel:
+    return DeepseekV32ForCausalLM(DeepseekV32Config(**_DEEPSEEK | _INDEXER | fields))
+
+
 def _gemma4(fields: _Fields) -> PreTrainedModel:
     return Gemma4ForConditionalGeneration(Gemma4Config(text_config=fields, vision_config=_GEMMA_TOWER))
 
@@ -157,6 +178,9 @@ TINY: dict[str, Callable[[], PreTrainedModel]] = {
     "DeepSeek-V3 without q_lora": lambda: _deepseek_v3({"q_lora_rank": None}),
     # its rotary module multiplies cosine and sine by 1.18 / 1.37
     "DeepSeek-V3 with rotary gain": lambda: _deepseek_v3({"rope_parameters": _ROPE_YARN | {"mscale": 0.5}}),
+    "DeepSeek-V3.2": lambda: _deepseek_v32({}),
+    "DeepSeek-V3.2 with rotary gain": lambda: _deepseek_v32({"rope_parameters": _ROPE_YARN | {"mscale": 0.5}}),
+    "DeepSeek-V4": lambda: DeepseekV4ForCausalLM(DeepseekV4Config(**_DEEPSEEK_V4)),
     "DeepSeek-V2": lambda: DeepseekV2ForCausalLM(DeepseekV2Config(**_DEEPSEEK)),
     "Qwen3-MoE": lambda: Qwen3MoeForCausalLM(Qwen3MoeConfig(**_QWEN3_MOE)),
     "Qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**_QWEN3 | _HALF_SLIDING)),

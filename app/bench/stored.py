@@ -20,9 +20,9 @@ from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
 from llm.runtime.reading_kv import ReadingKV
 from llm.runtime.runner import Runner
+from llm.runtime.runners import runner_of
 from llm.runtime.selection import SelectionOptions
 from llm.runtime.session import SessionKV, SessionOptions
-from llm.runtime.through_transformers import TransformersRunner
 
 _CPU = torch.device("cpu")
 _EXACT = 1 << 20
@@ -42,7 +42,7 @@ class StoredWay:
     ) -> None:
         """`budget_blocks`: of one layer, on the device. `retrieves`: through selection, with every block selected."""
         self._checkpoint = checkpoint
-        self._runner = TransformersRunner(checkpoint.load())
+        self._runner = runner_of(checkpoint.load())
         self._budget_blocks, self._retrieves, self._in_child = budget_blocks, retrieves, in_child
 
     def __call__(self, read: Sequence[int], decoded: Sequence[int], chunk: int) -> torch.Tensor:
@@ -89,5 +89,5 @@ def decode(
 
 def decode_stored(checkpoint: Checkpoint, folder: Path, read: list[int], decoded: list[int]) -> torch.Tensor:
     """As `decode`, with a model loaded for it: what a new process does."""
-    runner = TransformersRunner(checkpoint.load())
+    runner = runner_of(checkpoint.load())
     return decode(runner, open_snapshot(runner, folder, read), read, decoded, SessionOptions(exact=_EXACT))

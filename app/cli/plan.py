@@ -75,8 +75,6 @@ def _lines(plan: "Plan", kv_dtype: str, weights_dtype: str) -> Iterator[str]:
     yield f"index        {_size(plan.index_bytes):>9}  what the selection of blocks scores, in memory"
     yield f"working set  {_size(plan.working_bytes):>9}  what one pass sees at once, beside the weights"
     yield ""
-    if plan.refusal:
-        yield f"Longleaf does not read it itself: {plan.refusal}."
     if not plan.fits:
         yield "None of the machines that were considered holds it; try --weights-dtype int4 or --kv-dtype int8."
     for fit in plan.fits:

@@ -17,6 +17,8 @@ class LayerKind(StrEnum):
     SLIDING = "sliding"  # at the last `reach` tokens, itself included
     UNROTATED = "unrotated"  # at every token, without positions (NoPE)
     LATENT = "latent"  # at every token, through a compressed latent (MLA)
+    POOLED = "pooled"  # at entries that pool several tokens each, of which a token has a share (DeepSeek-V4)
+    INDEXED = "indexed"  # at the tokens that an indexer chooses, through a compressed latent (DSA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class LayerLayout:
     """Keys (K, T, C) and values (K', T, C') of one layer. Keys are kept un-rotated.
 
     A latent layer keeps the normalised latent as its key (1, T, 512) and the un-rotated rotary key as its value
-    (1, T, 64).
+    (1, T, 64); an indexed one has its indexer's key before the latent (1, T, 128 + 512).
     """
 
     kind: LayerKind
@@ -33,6 +35,11 @@ class LayerLayout:
     value_heads: int
     value_width: int
     reach: int | None = None  # tokens that are kept; None: all
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether keys and values are expanded from what is kept."""
+        return self.kind in (LayerKind.LATENT, LayerKind.INDEXED)
 
     @property
     def values_per_token(self) -> int:

@@ -19,7 +19,7 @@ from llm.leafmoe import LeafMoEForCausalLM
 from llm.packed.matrix import pack
 from llm.packed.projections import PackedProjections, PlainProjections, Projections
 from llm.runtime.kinds import layouts_of
-from llm.runtime.rotation import Rotation, rotation_of
+from llm.runtime.rotation import Rotations, rotation_of
 from llm.runtime.working import WorkingKV
 from llm.tokens import embedded
 
@@ -39,11 +39,11 @@ class PackedLlama:
 
     is_position_free = True
 
-    def __init__(self, model: PreTrainedModel, rotation: Rotation) -> None:
+    def __init__(self, model: PreTrainedModel, rotation: Rotations) -> None:
         """The model's config, weights and device are those that `of` accepts."""
         config: Any = model.config
         self.layouts: Sequence[LayerLayout] = layouts_of(config)
-        self.rotation = rotation
+        self.rotation: Rotations = rotation
         self._epsilon: float = config.rms_norm_eps
         self._scaling: float = model.model.layers[0].self_attn.scaling
         self._embedding = _weight(model.get_input_embeddings())

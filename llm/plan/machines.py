@@ -47,7 +47,6 @@ class Load:
     index: int
     kv: int
     working: int
-    is_served: bool  # the runtime does not read the model; a serving engine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def fits(load: Load) -> list[Fit]:
 
 def _how(machine: Machine, load: Load) -> str | None:
     """Longleaf alone with all weights on a GPU, else a serving engine, else with less than all on a GPU or none."""
-    can_read = not load.is_served and machine.nodes == 1
+    can_read = machine.nodes == 1
     ways = (
         can_read and machine.gpus and _on_one_gpu(machine, load),
         _served(machine, load),

@@ -30,7 +30,6 @@ class Plan:
     trained_tokens: int | None
     working_bytes: int  # what one pass sees at once, decoded
     note: str | None = None  # on the bundled config
-    refusal: str | None = None  # why Longleaf's own runtime does not read this model
 
     def as_json(self) -> dict[str, Any]:
         """The object of `plan --json` (DESIGN §7)."""
@@ -58,7 +57,6 @@ def plan_of(
         index=states.index_bytes(context),
         kv=states.kv_bytes(context, kv_dtype),
         working=states.working_bytes(),
-        is_served=states.refusal is not None,
     )
     return Plan(
         model=known.name if known else model,
@@ -75,5 +73,4 @@ def plan_of(
         trained_tokens=getattr(text, "max_position_embeddings", None),
         working_bytes=load.working,
         note=known.note if known else None,
-        refusal=states.refusal,
     )

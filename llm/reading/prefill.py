@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from llm.answer import ReadingProgress
+from llm.pictures import end_of_pictures
 from llm.runtime.policy import ReadingPolicy
 from llm.runtime.reading_kv import ReadingKV
 from llm.runtime.runner import Runner
@@ -25,7 +26,7 @@ def prefill(
     total, reused = len(token_ids), kv.num_tokens
     pace = Pace(policy)
     while (done := kv.num_tokens) < total and not (cancel and cancel.is_set()):
-        end = min(done + kv.room(CHUNK_TOKENS), total)
+        end = end_of_pictures(token_ids, done, min(done + kv.room(CHUNK_TOKENS), total))
         started = time.perf_counter()
         runner.forward(token_ids[done:end], kv)
         pace.add(done, end, time.perf_counter() - started)

@@ -16,7 +16,7 @@ from llm.answer import ReadingProgress
 from llm.backbone import Backbone
 from llm.errors import SnapshotRefused
 from llm.kv.codec import KVDtype
-from llm.kv.layout import BLOCK_TOKENS
+from llm.kv.layout import BLOCK_TOKENS, LayerKind, LayerLayout
 from llm.kv.snapshot import Snapshot
 from llm.kv.store import SnapshotStore
 from llm.kv.tiers import BlockCache
@@ -55,7 +55,7 @@ class Readings:
             folder,
             layouts=self._runner.layouts,
             identity=f"{backbone.snapshot_identity()} {self._policy}",
-            kv_dtype=kv_dtype,
+            kv_dtype=_kept_in(kv_dtype, self._runner.layouts, backbone.dtype),
             disk_budget_bytes=disk_budget_bytes,
         )
         self._snapshots: weakref.WeakKeyDictionary[TokenStream, Snapshot] = weakref.WeakKeyDictionary()
@@ -106,6 +106,10 @@ class Readings:
             self._open = None
             self._open = (key, self._opened(snapshots))
         return self._open[1]
+
+    def put_away(self) -> None:
+        """Closes the session that is kept open."""
+        self._open = None
 
     def discard_damaged(self, streams: Sequence[TokenStream]) -> None:
         """Throws away what is damaged of the streams' snapshots; the next reading makes it anew."""
@@ -159,6 +163,13 @@ class Readings:
             device_budget_bytes=budget,
         )
         return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=device, dtype=dtype)
+
+
+def _kept_in(wanted: KVDtype, layouts: Sequence[LayerLayout], dtype: torch.dtype) -> KVDtype:
+    """Entries that pool many tokens are few; they are kept as they are."""
+    if all(layout.kind is not LayerKind.POOLED for layout in layouts):
+        return wanted
+    return KVDtype.BFLOAT16 if dtype == torch.bfloat16 else KVDtype.FLOAT32
 
 
 def _whole_blocks(num_tokens: int) -> int:

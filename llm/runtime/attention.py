@@ -11,11 +11,18 @@ from llm.runtime.tiled import attend_tiled
 
 
 def attend(
-    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, scaling: float, window: int | None = None
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    *,
+    scaling: float,
+    window: int | None = None,
+    seen: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """query (H, S, C), keys (K, T, C), values (K, T, C') -> (S, H, C'). Query i sees keys up to T - S + i.
 
-    `window` limits it to the last `window` of these, itself included.
+    `window` limits it to the last `window` of these, itself included. `seen` (S, T), of several queries, says instead
+    which they see: True at (i, j) where query i sees key j.
     """
     num_new, num_shown = query.shape[1], keys.shape[1]
     if num_new == 1 and window is not None and num_shown > window:
@@ -24,11 +31,11 @@ def attend(
     if query.device.type == "cpu":
         if num_new == 1:
             return attend_one(query, keys, values, scaling=scaling)
-        if query.dtype == torch.bfloat16 and not is_windowed:
+        if query.dtype == torch.bfloat16 and not is_windowed and seen is None:
             output = attend_tiled(query, keys, values, scaling=scaling)
             if output is not None:
                 return output
-    mask = visible(num_new, num_shown, window, query.device) if num_new > 1 else None
+    mask = seen if seen is not None or num_new == 1 else visible(num_new, num_shown, window, query.device)
     output = F.scaled_dot_product_attention(
         query[None], keys[None], values[None], attn_mask=mask, scale=scaling, enable_gqa=True
     )
@@ -70,11 +77,12 @@ def attend_part(
 def merge(
     first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two parts as one (Flash Attention, arXiv:2205.14135, section 3.1)."""
+    """Two parts as one (Flash Attention, arXiv:2205.14135, section 3.1). A query that sees none of a part has -inf."""
     (out_a, log_a), (out_b, log_b) = first, second
     log_sum = torch.logaddexp(log_a, log_b)
-    share_a = (log_a - log_sum).exp()[..., None]
-    share_b = (log_b - log_sum).exp()[..., None]
+    finite = log_sum.nan_to_num(neginf=0.0)
+    share_a = (log_a - finite).exp()[..., None]
+    share_b = (log_b - finite).exp()[..., None]
     return out_a * share_a + out_b * share_b, log_sum
 
 

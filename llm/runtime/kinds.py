@@ -2,7 +2,7 @@
 
 Field names are transformers': `layer_types` where a config has it, else `sliding_window` and `attention_chunk_size`
 for every layer, as transformers' own caches read it; `no_rope_layers` (0: no positions) of Llama 4 and SmolLM3;
-`kv_lora_rank` and `qk_rope_head_dim` of DeepSeek's latent attention.
+`kv_lora_rank` and `qk_rope_head_dim` of DeepSeek's latent attention, `index_head_dim` of its indexer.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,15 @@ from transformers import PretrainedConfig
 
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerKind, LayerLayout
+from llm.runtime.pooled import pooled_layers, pooled_layouts
 
 _KINDS = {
     "full_attention": LayerKind.FULL,
     "sliding_attention": LayerKind.SLIDING,
     "chunked_attention": LayerKind.CHUNKED,
 }
+_POOLED = frozenset(("deepseek_v4",))  # keep what they read in a form of their own
+_INDEXED = frozenset(("deepseek_v32",))  # whose indexers are known
 
 
 def layouts_of(config: PretrainedConfig) -> tuple[LayerLayout, ...]:
@@ -27,6 +30,11 @@ def layouts_of(config: PretrainedConfig) -> tuple[LayerLayout, ...]:
     Raises ModelNotFound for a model that keeps anything else.
     """
     text: Any = config.get_text_config(decoder=True)
+    if text.model_type in _POOLED:
+        layouts = pooled_layouts(pooled_layers(text))
+        if layouts is None:
+            raise _refusal(text, f"entries of {text.head_dim} channels for {text.compress_rates} tokens")
+        return layouts
     _refuse_unknown(text)
     own = _kinds_of(text)[: text.num_hidden_layers - len(sharing_layers(config))]
     return tuple(_layout_of(text, kind, index) for index, kind in enumerate(own))
@@ -65,12 +73,16 @@ def _kinds_of(text: Any) -> list[LayerKind]:
         if getattr(text, "attention_chunk_size", None) is not None:
             return [LayerKind.CHUNKED] * text.num_hidden_layers
         return [LayerKind.FULL] * text.num_hidden_layers
+    if text.model_type in _INDEXED and set(names) == {"indexed_attention"}:
+        return [LayerKind.INDEXED] * text.num_hidden_layers
     if unknown := sorted(set(names) - set(_KINDS)):
         raise _refusal(text, f"kinds {', '.join(unknown)}")
     return [_KINDS[name] for name in names]
 
 
 def _layout_of(text: Any, kind: LayerKind, index: int) -> LayerLayout:
+    if kind is LayerKind.INDEXED:
+        return LayerLayout(kind, 1, text.index_head_dim + text.kv_lora_rank, 1, text.qk_rope_head_dim)
     if getattr(text, "kv_lora_rank", None):
         return LayerLayout(LayerKind.LATENT, 1, text.kv_lora_rank, 1, text.qk_rope_head_dim)
     has_positions = getattr(text, "no_rope_layers", None) or [1] * text.num_hidden_layers
@@ -90,7 +102,7 @@ def _refuse_unknown(text: Any) -> None:
     if not hasattr(text, "num_attention_heads"):
         raise _refusal(text, "no attention heads")
     for name in ("attn_logit_softcapping", "index_topk"):
-        if getattr(text, name, None):
+        if getattr(text, name, None) and not (name == "index_topk" and text.model_type in _INDEXED):
             raise _refusal(text, name)
 
 

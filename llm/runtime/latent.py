@@ -50,10 +50,12 @@ def attend_latent(
     expansion: LatentExpansion,
     *,
     scaling: float,
+    seen: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """query (H, S, N + R) rotated, latents (1, T, W), rotary_keys (1, T, R) rotated -> (S, H, V).
 
-    Query i sees tokens up to T - S + i. Heads go in groups, so that memory stays bounded.
+    Query i sees tokens up to T - S + i; or, of several queries, those where `seen` (S, T) is True. Heads go in groups,
+    so that memory stays bounded.
     """
     num_heads, num_new, width = query.shape
     num_shown = latents.shape[1]
@@ -61,7 +63,14 @@ def attend_latent(
     per_head = num_shown * max(num_new, width + expansion.values.shape[1])
     step = max(1, _GROUP_NUMBERS // per_head)
     parts = [
-        way(query[start : start + step], latents, rotary_keys, expansion.heads(start, start + step), scaling=scaling)
+        way(
+            query[start : start + step],
+            latents,
+            rotary_keys,
+            expansion.heads(start, start + step),
+            scaling=scaling,
+            seen=seen,
+        )
         for start in range(0, num_heads, step)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
@@ -74,13 +83,14 @@ def attend_expanded(
     expansion: LatentExpansion,
     *,
     scaling: float,
+    seen: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Through keys and values of every head. Shapes as in `attend_latent`."""
     num_heads = len(query)
     keys = torch.matmul(latents, expansion.keys.transpose(1, 2))  # (H, T, N)
     keys = torch.cat((keys, rotary_keys.expand(num_heads, -1, -1)), -1)  # (H, T, N + R)
     values = torch.matmul(latents, expansion.values.transpose(1, 2))  # (H, T, V)
-    return attend(query, keys, values, scaling=scaling)
+    return attend(query, keys, values, scaling=scaling, seen=seen)
 
 
 def attend_absorbed(
@@ -90,6 +100,7 @@ def attend_absorbed(
     expansion: LatentExpansion,
     *,
     scaling: float,
+    seen: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """In the latents' own space. Shapes as in `attend_latent`."""
     num_new, num_shown = query.shape[1], latents.shape[1]
@@ -98,6 +109,7 @@ def attend_absorbed(
     scores = expansion.absorb(query) @ latents[0].T + turning @ rotary_keys[0].T  # (H, S, T)
     scores = scores.float() * scaling
     if num_new > 1:
-        scores = scores.masked_fill(~visible(num_new, num_shown, None, query.device), -torch.inf)
+        seen = visible(num_new, num_shown, None, query.device) if seen is None else seen
+        scores = scores.masked_fill(~seen, -torch.inf)
     mixed = scores.softmax(-1).to(query.dtype) @ latents[0]  # (H, S, W)
     return torch.bmm(mixed, expansion.values.transpose(1, 2)).transpose(0, 1)  # (S, H, V)

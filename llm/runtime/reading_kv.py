@@ -11,7 +11,7 @@ from llm.kv.snapshot import Snapshot
 from llm.pictures import position_shift
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
-from llm.runtime.rotation import Rotation
+from llm.runtime.rotation import Rotations
 from llm.runtime.working import WorkingKV
 
 _SLIDING_SLACK = 4096  # tokens beyond its window that a sliding layer may show before it is composed anew
@@ -24,7 +24,7 @@ class ReadingKV(WorkingKV):
         self,
         snapshot: Snapshot,
         policy: ReadingPolicy,
-        rotation: Rotation,
+        rotation: Rotations,
         *,
         device: torch.device,
         dtype: torch.dtype,

@@ -6,10 +6,14 @@ Frequencies, scaled ones included (llama3, YaRN), are those of the model's own r
 sine (`attention_scaling`) has been applied by the model at position 0 already and is not applied here.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from transformers import PreTrainedModel
+
+from llm.kv.layout import LayerKind, LayerLayout
 
 
 class Rotation(Protocol):
@@ -19,6 +23,11 @@ class Rotation(Protocol):
         """states (H, S, C) un-rotated, of positions start, start + 1, … -> (H, S, C) rotated."""
         ...
 
+    @property
+    def leading(self) -> "Rotation":
+        """The same turns, by halves and of a head's first channels: how keys of an indexer turn."""
+        ...
+
 
 class HalfRotation:
     """Channel c turns with channel c + R/2, as in Llama and Qwen; R of C channels turn, the others pass."""
@@ -26,6 +35,7 @@ class HalfRotation:
     def __init__(self, inverse_frequencies: torch.Tensor, *, leads: bool = False) -> None:
         """inverse_frequencies (R/2,) float32, in radians a position. `leads`: the first R turn, else the last."""
         self._inverse_frequencies, self._leads = inverse_frequencies, leads
+        self._leading: HalfRotation | None = None
         # cos, sin (T, R), grown on demand
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -39,6 +49,12 @@ class HalfRotation:
         if self._leads:
             return torch.cat((_turn(states[..., :width], cos, sin), states[..., width:]), -1)
         return torch.cat((states[..., :-width], _turn(states[..., -width:], cos, sin)), -1)
+
+    @property
+    def leading(self) -> "HalfRotation":
+        if self._leading is None:  # one for all layers, for its tables are large
+            self._leading = HalfRotation(self._inverse_frequencies, leads=True)
+        return self._leading
 
     def _table(self, end: int, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         known = self._tables.get((like.device, like.dtype))
@@ -70,6 +86,10 @@ class PairRotation:
             return turned
         return torch.cat((turned, states[..., width:]) if self._leads else (states[..., :-width], turned), -1)
 
+    @property
+    def leading(self) -> HalfRotation:
+        return HalfRotation(self._inverse_frequencies, leads=True)
+
     def _table(self, end: int, device: torch.device) -> torch.Tensor:
         known = self._tables.get(device)
         if known is None or len(known) < end:
@@ -78,27 +98,52 @@ class PairRotation:
         return known
 
 
+@dataclass(frozen=True, slots=True)
+class RotationByKind:
+    """For models whose kinds of layers turn differently (Gemma 4)."""
+
+    kinds: Mapping[LayerKind, HalfRotation]
+
+
 class NoRotation:
     """For layers without positions."""
 
     def rotate(self, states: torch.Tensor, start: int) -> torch.Tensor:
         return states
 
+    @property
+    def leading(self) -> "NoRotation":
+        return self
 
-# The families that tests compare with transformers' own attention. DeepSeek-V3 pairs neighbouring channels, but hands
-# them over sorted into halves. Of text, Qwen3-VL and GLM-4.5V number all three of their axes alike.
+
+Rotations = Rotation | RotationByKind
+
+
+def rotation_in(rotations: Rotations, kind: LayerKind) -> Rotation:
+    """How a layer of that kind turns."""
+    if kind is LayerKind.UNROTATED:
+        return NoRotation()
+    return rotations.kinds[kind] if isinstance(rotations, RotationByKind) else rotations
+
+
+# The families that tests compare with transformers' own attention. DeepSeek-V3 and V3.2 pair neighbouring channels, but
+# hand them over sorted into halves. Of text, Qwen3-VL and GLM-4.5V number all three of their axes alike.
 _HALVES = frozenset((
-    "deepseek_v3", "glm4_moe", "glm4v_moe_text", "leafmoe", "llama", "mistral", "mixtral", "qwen2", "qwen3",
-    "qwen3_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "smollm3",
+    "deepseek_v3", "deepseek_v32", "glm4_moe", "glm4v_moe_text", "leafmoe", "llama", "mistral", "mixtral", "qwen2",
+    "qwen3", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_vl_text", "smollm3",
 ))  # fmt: skip
 _PAIRS = frozenset(("deepseek_v2", "glm4v_text", "llama4_text"))
 _LEADING = frozenset(("glm4_moe", "glm4v_moe_text", "glm4v_text"))  # turn only the first half of a head's channels
+_BY_KIND = frozenset(("gemma4_text",))
+_NAMED = {LayerKind.FULL: "full_attention", LayerKind.SLIDING: "sliding_attention"}
 _FIXED_ROPE_TYPES = frozenset(("default", "linear", "llama3", "yarn"))  # others change with the length
 
 
-def rotation_of(model: PreTrainedModel) -> Rotation | None:
+def rotation_of(model: PreTrainedModel) -> Rotations | None:
     """The model's rotation; None for a family that is not known to be fed position 0 rightly."""
     text = model.config.get_text_config(decoder=True)
+    if text.model_type in _BY_KIND:
+        return _rotation_by_kind(model)
     kind = HalfRotation if text.model_type in _HALVES else PairRotation if text.model_type in _PAIRS else None
     modules = [module for module in model.get_decoder().modules() if hasattr(module, "inv_freq")]
     if kind is None or len(modules) != 1 or getattr(modules[0], "rope_type", None) not in _FIXED_ROPE_TYPES:
@@ -113,10 +158,36 @@ def rotation_of(model: PreTrainedModel) -> Rotation | None:
     return kind(inverse_frequencies.float()) if turning == width else None
 
 
+def _rotation_by_kind(model: PreTrainedModel) -> RotationByKind | None:
+    """Frequencies are named by kinds of layers. Those that are 0 turn nothing."""
+    module: Any = model.get_decoder().rotary_emb
+    known = (*_FIXED_ROPE_TYPES, "proportional")
+    if any(rope_type not in known for rope_type in module.rope_type.values()):
+        return None
+    frequencies = {kind: getattr(module, f"{name}_inv_freq") for kind, name in _NAMED.items()}
+    return RotationByKind({kind: HalfRotation(own.float()) for kind, own in frequencies.items()})
+
+
+def sees_pictures_both_ways(model: PreTrainedModel) -> bool:
+    """Whether, in layers with a window, the patches of a picture see those behind them, too (Gemma 4)."""
+    return getattr(model.config.get_text_config(decoder=True), "use_bidirectional_attention", None) == "vision"
+
+
 def counts_on_axes(model: PreTrainedModel) -> bool:
     """Whether the patches of a picture have positions by row and column (M-RoPE, arXiv:2409.12191, section 2.1)."""
     text = model.config.get_text_config(decoder=True)
     return "mrope_section" in (getattr(text, "rope_parameters", None) or {})
+
+
+def rotated(
+    layout: LayerLayout, rotation: Rotation, key: torch.Tensor, value: torch.Tensor, start: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """key (K, S, C) and value (K, S, C') of one layer as they are kept -> at positions start, start + 1, …"""
+    if layout.kind is LayerKind.INDEXED:
+        return rotation.leading.rotate(key, start), rotation.rotate(value, start)
+    if layout.kind is LayerKind.LATENT:
+        return key, rotation.rotate(value, start)
+    return rotation.rotate(key, start), value
 
 
 def _turn(states: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 
 from llm.kv.layout import LayerLayout
-from llm.runtime.rotation import Rotation
+from llm.runtime.rotation import Rotations
 from llm.runtime.working import WorkingKV
 
 
@@ -14,7 +14,7 @@ class Runner(Protocol):
     """One model. Implementations: any transformers model, and the packed Llama shapes on a CPU."""
 
     layouts: Sequence[LayerLayout]
-    rotation: Rotation
+    rotation: Rotations
     is_position_free: bool  # keys may be numbered anew: longer streams than trained, several snapshots together
 
     def forward(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import torch
+import torch.nn.functional as F
 
-from llm.kv.layout import BLOCK_TOKENS, LayerLayout
+from llm.kv.layout import BLOCK_TOKENS, LayerKind, LayerLayout
 from llm.pictures import position_shift
+from llm.runtime.indexed import IndexQuery
 from llm.runtime.latent import LatentExpansion
 from llm.runtime.opened import OpenSnapshots
-from llm.runtime.rotation import Rotation
+from llm.runtime.rotation import Rotations
 from llm.runtime.selection import Selection, SelectionOptions, select
 from llm.runtime.streamed import StreamedBlocks
 from llm.runtime.working import LayerKV, States, WorkingKV
@@ -72,7 +74,7 @@ class Chooser:
 class SessionLayer(LayerKV):
     """One layer over the snapshots of a session. Without a chooser it neither selects nor votes."""
 
-    def __init__(self, layout: LayerLayout, rotation: Rotation, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, layout: LayerLayout, rotation: Rotations, device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(layout, rotation, device, dtype)
         self.chooser: Chooser | None = None
         self.shows_whole = True  # whether choosing is for the vote only
@@ -93,15 +95,22 @@ class SessionLayer(LayerKV):
         *,
         scaling: float,
         expansion: LatentExpansion | None = None,
+        index: IndexQuery | None = None,
+        together: torch.Tensor | None = None,
     ) -> torch.Tensor:
         if self.chooser is not None and not (self.shows_whole and query.shape[1] == 1):
-            self._asked += (query if expansion is None else expansion.absorb(query).mean(0, keepdim=True),)
+            self._asked += (query if expansion is None else self._among_keys(query, expansion),)
             if self.is_due:
                 self._choose(self.chooser, torch.cat(self._asked, 1), scaling)
                 self._asked = ()
             if not self.shows_whole:
                 self._own = (key, value) if self._own is None else _joined(self._own, (key, value))
-        return super().attend(query, key, value, scaling=scaling, expansion=expansion)
+        return super().attend(query, key, value, scaling=scaling, expansion=expansion, index=index, together=together)
+
+    def _among_keys(self, query: torch.Tensor, expansion: LatentExpansion) -> torch.Tensor:
+        """query (H, S, N + R) -> (1, S, C): the heads' mean, to be multiplied with what is kept as keys."""
+        absorbed = expansion.absorb(query).mean(0, keepdim=True)
+        return F.pad(absorbed, (self.layout.key_width - absorbed.shape[-1], 0))  # an index key is not scored
 
     def _choose(self, chooser: Chooser, query: torch.Tensor, scaling: float) -> None:
         chosen = chooser.choose(query, self._weights(query), scaling, self.prior)
@@ -135,7 +144,7 @@ class SessionKV(WorkingKV):
         self,
         source: OpenSnapshots,
         layouts: Sequence[LayerLayout],
-        rotation: Rotation,
+        rotation: Rotations,
         options: SessionOptions,
         *,
         device: torch.device,
@@ -149,10 +158,11 @@ class SessionKV(WorkingKV):
         self.position_shift = sum(position_shift(one.token_ids, one.num_tokens) for one in source.snapshots)
         self._steps = 0  # since the selection was looked at
         for index, layer in enumerate(self.layers):
-            if layer.layout.reach is None and source.num_tokens:
+            selects = layer.layout.reach is None and layer.layout.kind is not LayerKind.POOLED
+            if selects and source.num_tokens:
                 layer.chooser = Chooser(source, index, options)
                 layer.shows_whole = self.is_exact
-            if layer.shows_whole and layer.layout.reach is None and self._is_over_budget(dtype):
+            if layer.shows_whole and selects and self._is_over_budget(dtype):
                 layer.behind = StreamedBlocks(
                     source, index, layer.layout, layer.rotation, group_blocks=self._group_blocks(dtype)
                 )

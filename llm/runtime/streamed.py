@@ -4,15 +4,17 @@ For snapshots that the device cannot hold beside the model. Exact: every block i
 the order of summation differs. While one group is attended to, the next is on its way.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 
-from llm.kv.layout import LayerKind, LayerLayout
+from llm.kv.layout import LayerLayout
 from llm.runtime.attention import attend_part, merge, visible
+from llm.runtime.indexed import IndexQuery, chosen
 from llm.runtime.latent import LatentExpansion
 from llm.runtime.opened import OpenSnapshots
-from llm.runtime.rotation import Rotation
+from llm.runtime.rotation import Rotation, rotated
 
 
 class StreamedBlocks:
@@ -34,38 +36,58 @@ class StreamedBlocks:
         *,
         scaling: float,
         expansion: LatentExpansion | None,
+        index: IndexQuery | None,
     ) -> torch.Tensor:
         """query (H, S, C) and keys (K, T, C) rotated, values (K, T, C') of what is shown -> (S, H, C').
 
-        The queries are the last S of the tokens shown, and see all blocks.
+        The queries are the last S of the tokens shown, and see all blocks, or what `index` chooses of all.
         """
         asking = query if expansion is None else self._absorbed(query, expansion)
         mask = visible(query.shape[1], keys.shape[1], None, query.device)
-        total = attend_part(asking, *self._told(keys, values), scaling=scaling, mask=mask)
-        position = 0
-        for number, group in enumerate(self._groups):
-            key, value = self._source.gather(self._layer, group)
-            if number + 1 < len(self._groups):
-                self._source.prefetch(self._layer, self._groups[number + 1])
-            key, value = self._told(*self._rotated(key, value, position))
-            position += value.shape[1]
-            total = merge(total, attend_part(asking, key, value, scaling=scaling))
+        seen = None if index is None else self._chosen(index, keys[0], mask)  # (S, tokens of all blocks + T)
+        if seen is not None:
+            mask = seen[:, self.num_tokens :]
+        total = attend_part(asking, *_told(keys, values, expansion), scaling=scaling, mask=mask)
+        for start, key, value in self._gathered():
+            part = None if seen is None else seen[:, start : start + key.shape[1]]
+            total = merge(total, attend_part(asking, *_told(key, value, expansion), scaling=scaling, mask=part))
         output = total[0]  # (H, S, C'), of a latent layer (H, S, W)
         if expansion is not None:
             output = torch.bmm(output, expansion.values.float().transpose(1, 2))
         return output.to(query.dtype).transpose(0, 1)
 
-    def _rotated(self, key: torch.Tensor, value: torch.Tensor, start: int) -> tuple[torch.Tensor, torch.Tensor]:
-        if self._layout.kind is LayerKind.LATENT:
-            return key, self._rotation.rotate(value, start)
-        return self._rotation.rotate(key, start), value
+    def _gathered(self) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        """Each group's first position, and its keys and values, rotated; the next group is on its way meanwhile."""
+        position = 0
+        for number, group in enumerate(self._groups):
+            key, value = self._source.gather(self._layer, group)
+            if number + 1 < len(self._groups):
+                self._source.prefetch(self._layer, self._groups[number + 1])
+            yield position, *rotated(self._layout, self._rotation, key, value, position)
+            position += value.shape[1]
 
-    def _told(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What queries are multiplied with, and what is mixed: of a latent layer both parts, and the latent."""
-        if self._layout.kind is LayerKind.LATENT:
-            return torch.cat((keys, values), -1), keys
-        return keys, values
+    def _chosen(self, index: IndexQuery, shown: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
+        """Which tokens of all blocks and of those shown (T, C) each query attends to; None: to all that it sees.
+
+        An indexer's scores of all blocks come first, so the blocks are brought twice.
+        """
+        if self.num_tokens + len(shown) <= index.num_chosen:
+            return None
+        parts = [index.scores(key[0, :, : index.width]) for _, key, _ in self._gathered()]
+        scores = torch.cat([*parts, index.scores(shown[:, : index.width])], 1)
+        seen = torch.cat((seen.new_ones((len(seen), self.num_tokens)), seen), 1)
+        return chosen(scores, index.num_chosen, seen)
 
     def _absorbed(self, query: torch.Tensor, expansion: LatentExpansion) -> torch.Tensor:
         turning = query[..., expansion.keys.shape[1] :]
         return torch.cat((expansion.absorb(query), turning), -1)
+
+
+def _told(
+    keys: torch.Tensor, values: torch.Tensor, expansion: LatentExpansion | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What queries are multiplied with, and what is mixed: of a latent layer both parts, and the latent."""
+    if expansion is None:
+        return keys, values
+    latents = keys[..., -expansion.keys.shape[2] :]  # behind an indexer's key
+    return torch.cat((latents, values), -1), latents

@@ -3,14 +3,15 @@
 The model is fed position 0 for every token, so that it hands over un-rotated queries and keys; the working set rotates
 them. Of a family whose rotation is not known it is fed the true positions, and its keys are kept rotated: exact within
 the trained context, but such keys cannot be renumbered (`is_position_free` is False). So it is with a model that is
-shown pictures and counts positions on three axes (Qwen-VL, GLM-V): each patch stands in its row and column.
+shown pictures and counts positions on three axes (Qwen-VL, GLM-V): each patch stands in its row and column; and with
+one whose patches see one another both ways (Gemma 4), of which a picture goes through in one pass.
 
 The working set reaches the attention function as a keyword argument of the model's forward. A call without it, such as
 `generate`, is answered by plain attention. Traps: Llama 4 asks the cache how many tokens it has seen, for its
 temperature, and is told the true number; DeepSeek gives the cache latents and the attention function expanded keys.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,11 +21,12 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from llm.errors import ModelNotFound
-from llm.kv.layout import LayerKind, LayerLayout
-from llm.pictures import axes_of, encoder_output
+from llm.kv.layout import LayerLayout
+from llm.pictures import axes_of, encoder_output, end_of_pictures, seen_together
+from llm.runtime.indexers import Indexer, indexers_of
 from llm.runtime.kinds import layouts_of, sharing_layers
 from llm.runtime.latent import LatentExpansion
-from llm.runtime.rotation import NoRotation, Rotation, counts_on_axes, rotation_of
+from llm.runtime.rotation import NoRotation, Rotations, counts_on_axes, rotation_of, sees_pictures_both_ways
 from llm.runtime.working import WorkingKV
 from llm.tokens import Tokens, embedded
 
@@ -40,11 +42,15 @@ class TransformersRunner:
             raise _refusal(model, "it does not attend through transformers' attention interface")
         self.layouts: Sequence[LayerLayout] = layouts_of(model.config)
         self._has_axes = with_pictures and counts_on_axes(model)
-        rotation = None if self._has_axes else rotation_of(model)
-        self.rotation: Rotation = rotation or NoRotation()
+        self._both_ways = with_pictures and sees_pictures_both_ways(model)
+        rotation = None if self._has_axes or self._both_ways else rotation_of(model)
+        self.rotation: Rotations = rotation or NoRotation()
         self.is_position_free = rotation is not None
         self._model = model
         self._expansions = _expansions(model, self.layouts)
+        self._indexers = indexers_of(model, self.layouts)
+        if self._indexers and rotation is None:
+            raise _refusal(model, "its indexers choose tokens by positions of a kind that is not known")
         self._sharing = sharing_layers(model.config)
         # a mask of four dimensions is handed through as it is, so that none is built for each pass
         self._no_mask = torch.ones((1, 1, 1, 1), dtype=torch.bool)
@@ -78,6 +84,8 @@ class TransformersRunner:
         done = 0
         while done < len(token_ids):
             num_new = kv.room(len(token_ids) - done)
+            if self._both_ways:
+                num_new = end_of_pictures(token_ids, done, done + num_new) - done
             yield self._pass(token_ids[done : done + num_new], kv, {"logits_to_keep": 1, **wanted})
             done += num_new
 
@@ -93,7 +101,8 @@ class TransformersRunner:
         else:
             position_ids = torch.arange(kv.num_tokens, kv.num_tokens + len(token_ids), device=device)[None]
         kv.begin(len(token_ids))
-        working = _Pass(kv, self._expansions, self._sharing)
+        together = seen_together(token_ids, device) if self._both_ways else None
+        working = _Pass(kv, self._expansions, self._indexers, self._sharing, together)
         output = self._model(
             **self._entering(token_ids),
             position_ids=position_ids,
@@ -126,13 +135,21 @@ class TransformersRunner:
 class _Pass(Cache):
     """What one pass gives to the model as its cache, and to the attention function as its working set."""
 
-    def __init__(self, kv: WorkingKV, expansions: dict[int, LatentExpansion], sharing: dict[int, int]) -> None:
+    def __init__(
+        self,
+        kv: WorkingKV,
+        expansions: Mapping[int, LatentExpansion],
+        indexers: Mapping[int, Indexer],
+        sharing: Mapping[int, int],
+        together: torch.Tensor | None,
+    ) -> None:
         super().__init__(layers=[])
         self._sharing = sharing
         self.attended: list[int] = []
         self._kv = kv
-        self._expansions = expansions
+        self._expansions, self._indexers, self._together = expansions, indexers, together
         self._latents: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._index_key: torch.Tensor | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: Any, **kwargs: Any
@@ -141,6 +158,11 @@ class _Pass(Cache):
         if layer_idx in self._expansions:
             self._latents = key_states, value_states
         return key_states, value_states
+
+    def update_indexer(self, indexer_key_states: torch.Tensor, layer_idx: int) -> torch.Tensor:
+        """Remembers the keys (1, S, D) for the layer's attention; the model, which is told of one alone, chooses it."""
+        self._index_key = indexer_key_states
+        return indexer_key_states[:, :1]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Tokens seen before this pass."""
@@ -157,6 +179,11 @@ class _Pass(Cache):
         if expansion is not None:
             assert self._latents is not None, f"layer {layer} attended before it gave its latents to the cache"
             (key, value), self._latents = self._latents, None
+        index = None
+        if layer in self._indexers:
+            assert self._index_key is not None, f"layer {layer} attended before it gave its index keys to the cache"
+            key, self._index_key = torch.cat((self._index_key[:, None], key), -1), None
+            index = self._indexers[layer].take()
         layer_kv = self._kv.layers[layer]
         expected = layer_kv.layout.key_heads, layer_kv.layout.key_width
         if (key.shape[1], key.shape[3]) != expected:
@@ -165,7 +192,9 @@ class _Pass(Cache):
                 f"{expected[0]} of {expected[1]}; use a model of another family"
             )
         self.attended.append(layer)
-        return layer_kv.attend(query[0], key[0], value[0], scaling=scaling, expansion=expansion)[None]
+        return layer_kv.attend(
+            query[0], key[0], value[0], scaling=scaling, expansion=expansion, index=index, together=self._together
+        )[None]
 
 
 def _attention(
@@ -180,6 +209,9 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """What transformers calls. Shapes as in `_Pass.attend`."""
     if working is None:
+        if (indices := kwargs.pop("indices", None)) is not None and attention_mask is not None:
+            chosen = torch.zeros_like(attention_mask).scatter(-1, indices[:, None].long(), True)
+            attention_mask = attention_mask & chosen
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     if asked := [name for name in _NOT_COMPUTED if kwargs.get(name) is not None]:
         raise ModelNotFound(
@@ -193,7 +225,7 @@ def _attention(
 def _expansions(model: PreTrainedModel, layouts: Sequence[LayerLayout]) -> dict[int, LatentExpansion]:
     """By latent layer: its `kv_b_proj`. Views of the weights; a quantised layer's are expanded."""
     attentions: list[Any] = [module for module in model.modules() if hasattr(module, "kv_b_proj")]
-    latent = [index for index, layout in enumerate(layouts) if layout.kind is LayerKind.LATENT]
+    latent = [index for index, layout in enumerate(layouts) if layout.is_latent]
     if [attention.layer_idx for attention in attentions] != latent:
         raise _refusal(model, f"it has {len(attentions)} latent attentions in {len(latent)} latent layers")
     found = {}

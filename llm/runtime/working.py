@@ -8,14 +8,15 @@ numbered compactly, from 0, over what a layer shows. As it stands here the worki
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 
 from llm.kv.layout import LayerKind, LayerLayout
-from llm.runtime.attention import attend
+from llm.runtime.attention import attend, visible
+from llm.runtime.indexed import IndexQuery, attend_indexed
 from llm.runtime.latent import LatentExpansion, attend_latent
-from llm.runtime.rotation import NoRotation, Rotation
+from llm.runtime.rotation import Rotations, rotated, rotation_in
 from llm.runtime.streamed import StreamedBlocks
 
 _FIRST_CAPACITY = 1024  # tokens
@@ -46,9 +47,9 @@ class _Buffers:
 class LayerKV:
     """What one layer shows to the next pass."""
 
-    def __init__(self, layout: LayerLayout, rotation: Rotation, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, layout: LayerLayout, rotation: Rotations, device: torch.device, dtype: torch.dtype) -> None:
         self.layout = layout
-        self.rotation = NoRotation() if layout.kind is LayerKind.UNROTATED else rotation
+        self.rotation = rotation_in(rotation, layout.kind)
         self._buffers = _Buffers(
             torch.empty((layout.key_heads, 0, layout.key_width), device=device, dtype=dtype),
             torch.empty((layout.value_heads, 0, layout.value_width), device=device, dtype=dtype),
@@ -67,22 +68,26 @@ class LayerKV:
         *,
         scaling: float,
         expansion: LatentExpansion | None = None,
+        index: IndexQuery | None = None,
+        together: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """query (H, S, C), key (K, S, C), value (K, S, C') of the next S tokens, un-rotated -> (S, H, C').
 
         Appends the tokens. A latent layer needs its `expansion`; it is given latents as key and rotary keys as value.
+        An indexed one needs its `index` too, and is given index keys before the latents. `together` (S, S), for a
+        layer with a window: True at (i, j) where query i sees new token j even if that comes later.
         """
         self.latest = (key, value)
         self.show(key, value)
-        return self._look(query, scaling, expansion)
+        return self._look(query, scaling, expansion, index, together)
 
     def look(self, query: torch.Tensor, *, scaling: float) -> torch.Tensor:
         """query (H, S, C) of the last S tokens shown, un-rotated -> (S, H, C'): for a layer that keeps nothing."""
-        return self._look(query, scaling, None)
+        return self._look(query, scaling)
 
     def show(self, key: torch.Tensor, value: torch.Tensor) -> None:
         """Shows key (K, S, C) and value (K, S, C'), un-rotated, behind what is shown."""
-        key, value = self._rotated(key, value, self._first_position + self.num_shown)
+        key, value = rotated(self.layout, self.rotation, key, value, self._first_position + self.num_shown)
         end = self.num_shown + key.shape[1]
         self._buffers = self._buffers.writable(self.num_shown, end)
         self._buffers.keys[:, self.num_shown : end] = key
@@ -92,7 +97,7 @@ class LayerKV:
     def replace(self, start: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Puts other states, un-rotated, in the place of those shown from `start` on."""
         end = start + key.shape[1]
-        key, value = self._rotated(key, value, start)
+        key, value = rotated(self.layout, self.rotation, key, value, start)
         self._buffers.keys[:, start:end], self._buffers.values[:, start:end] = key, value
 
     def shown(self) -> States:
@@ -127,21 +132,31 @@ class LayerKV:
     def _first_position(self) -> int:
         return self.behind.num_tokens if self.behind is not None else 0
 
-    def _look(self, query: torch.Tensor, scaling: float, expansion: LatentExpansion | None) -> torch.Tensor:
+    def _look(
+        self,
+        query: torch.Tensor,
+        scaling: float,
+        expansion: LatentExpansion | None = None,
+        index: IndexQuery | None = None,
+        together: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Attention of the last tokens shown, query (H, S, C) un-rotated, over all that is shown."""
         keys, values = self.shown()
-        query = self.rotation.rotate(query, self._first_position + self.num_shown - query.shape[1])
+        start = self._first_position + self.num_shown - query.shape[1]
+        query = self.rotation.rotate(query, start)
+        index = index.rotated(self.rotation, start) if index is not None else None
         if self.behind is not None:
-            return self.behind.attend(query, keys, values, scaling=scaling, expansion=expansion)
+            return self.behind.attend(query, keys, values, scaling=scaling, expansion=expansion, index=index)
+        if expansion is not None and index is not None:
+            return attend_indexed(query, keys, values, expansion, index, scaling=scaling)
         if expansion is not None:
             return attend_latent(query, keys, values, expansion, scaling=scaling)
         window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
+        if together is not None and window is not None:
+            seen = visible(query.shape[1], self.num_shown, window, query.device)
+            seen[:, -query.shape[1] :] |= together
+            return attend(query, keys, values, scaling=scaling, seen=seen)
         return attend(query, keys, values, scaling=scaling, window=window)
-
-    def _rotated(self, key: torch.Tensor, value: torch.Tensor, start: int) -> States:
-        if self.layout.kind is LayerKind.LATENT:
-            return key, self.rotation.rotate(value, start)
-        return self.rotation.rotate(key, start), value
 
 
 class WorkingKV:
@@ -150,11 +165,12 @@ class WorkingKV:
     layer_class: type[LayerKV] = LayerKV
 
     def __init__(
-        self, layouts: Sequence[LayerLayout], rotation: Rotation, *, device: torch.device, dtype: torch.dtype
+        self, layouts: Sequence[LayerLayout], rotation: Rotations, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self.layers: list[LayerKV] = [self.layer_class(layout, rotation, device, dtype) for layout in layouts]
         self.num_tokens = 0  # seen so far
         self.position_shift = 0  # added to that, the true position of the next token: a picture takes up fewer
+        self.own: Any = None  # what a model keeps that keeps it in a form of its own; forks share it, none changes it
         self._num_new = 0
         self._chunk_origin = 0  # where chunks are counted from
         self._chunks = {layout.reach for layout in layouts if layout.kind is LayerKind.CHUNKED and layout.reach}

@@ -20,9 +20,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mixtures")
 
 
-@pytest.mark.parametrize(
-    "name", ["Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "Qwen3-MoE", "GLM-4.5V", "Mixtral"]
-)
+FETCHED = (
+    "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "DeepSeek-V3.2", "DeepSeek-V4", "Qwen3-MoE", "GLM-4.5V",
+    "Mixtral",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FETCHED)
 @pytest.mark.parametrize("budget_bytes", [1, 10**9])
 def test_logits_are_those_of_all_experts_resident(name: str, budget_bytes: int, folder: Path) -> None:
     [checkpoint] = tiny(folder, [name])

@@ -14,7 +14,8 @@ from llm.loading.fp8 import dequantised
 from tests.llm.conftest import write_tiny_checkpoint
 
 BLOCK = (24, 24)
-KEPT = ("embed_tokens", "lm_head", "mlp.gate.weight", "norm")  # in plain numbers, as DeepSeek releases them
+# in plain numbers, as DeepSeek releases them
+KEPT = ("embed_tokens", "lm_head", "mlp.gate.weight", "norm", "weights_proj")
 
 
 def quantised(weight: torch.Tensor, block: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,9 +55,9 @@ def test_scales_of_another_shape_are_refused() -> None:
         dequantised(narrow, torch.ones(2, 2), BLOCK)
 
 
-def write_fp8(folder: Path) -> dict[str, torch.Tensor]:
-    """A tiny DeepSeek-V3 as released: every expert's matrices for themselves, FP8 with scales beside. What it holds."""
-    [checkpoint] = tiny(folder, ["DeepSeek-V3"])
+def write_fp8(folder: Path, family: str = "DeepSeek-V3") -> dict[str, torch.Tensor]:
+    """A tiny DeepSeek as released: every expert's matrices for themselves, FP8 with scales beside. What it holds."""
+    [checkpoint] = tiny(folder, [family])
     where = checkpoint.folder
     plain, stored = {}, {}
     for name, tensor in load_file(where / "model.safetensors").items():
@@ -75,9 +76,10 @@ def write_fp8(folder: Path) -> dict[str, torch.Tensor]:
     return plain
 
 
-def test_a_checkpoint_in_fp8_blocks_is_the_float_model_that_it_stands_for(tmp_path: Path) -> None:
-    plain = write_fp8(tmp_path)
-    where = tmp_path / "DeepSeek-V3"
+@pytest.mark.parametrize("family", ["DeepSeek-V3", "DeepSeek-V3.2"])
+def test_a_checkpoint_in_fp8_blocks_is_the_float_model_that_it_stands_for(family: str, tmp_path: Path) -> None:
+    plain = write_fp8(tmp_path, family)
+    where = tmp_path / family
     tokenizer = write_tiny_checkpoint(tmp_path / "other")
     for path in tokenizer.glob("tokenizer*"):
         path.rename(where / path.name)
@@ -85,7 +87,8 @@ def test_a_checkpoint_in_fp8_blocks_is_the_float_model_that_it_stands_for(tmp_pa
     weights = dict(model.named_parameters())
     assert any(".experts.3.down_proj" in name for name in plain), "experts are stored one by one"
     assert plain["model.layers.1.self_attn.kv_a_proj_with_mqa.weight"].shape[0] % BLOCK[0], "some blocks are ragged"
-    for name in ("kv_a_proj_with_mqa", "q_b_proj", "o_proj"):
+    of_indexers = ("indexer.wq_b", "indexer.wk", "indexer.weights_proj") if family == "DeepSeek-V3.2" else ()
+    for name in ("kv_a_proj_with_mqa", "q_b_proj", "o_proj", *of_indexers):
         full = f"model.layers.1.self_attn.{name}.weight"
         torch.testing.assert_close(weights[full], plain[full], rtol=0, atol=1e-7)
     packed = weights["model.layers.2.mlp.experts.down_proj"]

@@ -107,18 +107,18 @@ def test_gemma_4_has_wider_heads_in_its_global_layers() -> None:
     assert plan.kv_bytes == (50 * sliding * 1024 + 10 * wide * 2048) * 2
 
 
-def test_indexed_and_compressed_attention_is_counted_but_not_read() -> None:
+def test_indexed_and_compressed_attention_is_counted() -> None:
     v32, v4 = plan_of("deepseek-v3.2"), plan_of("deepseek-v4-flash")
     assert v32.kv_values_per_token == 61 * (512 + 64 + 128)
     sparse = config_of("deepseek-v4-flash").layer_types.count("compressed_sparse_attention")
     heavy = 43 - sparse
     compressed = sparse * (512 + 128) * MILLION // 4 + heavy * 512 * MILLION // 128
-    assert v4.kv_bytes == (compressed + 43 * 128 * 512) * 2
-    for plan in (v32, v4):
-        assert plan.refusal is not None
-        assert "cannot keep on disk yet" in plan.refusal
-        assert plan.fits
-        assert all(fit.how.startswith("through a serving engine, weights and KV on ") for fit in plan.fits)
+    # of the last 128 tokens also what entries are made of, and the latest entries
+    making = sparse * (512 + 128 + 2 * 2 * (512 + 128)) + heavy * (512 + 2 * 512)
+    assert v4.kv_bytes == (compressed + 128 * (43 * 512 + making)) * 2
+    assert v4.kv_bytes == plan_of("deepseek-v4-flash", kv_dtype=KVDtype.INT8).kv_bytes  # entries are kept as they are
+    assert v4.kv_values_per_token == 43 * 512 + sparse * 160 + heavy * 4
+    assert v4.index_bytes == 0
 
 
 def test_small_models_fit_small_machines_and_large_ones_do_not() -> None:

@@ -10,6 +10,7 @@ from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
     Gemma4TextConfig,
+    GlmMoeDsaConfig,
     JambaConfig,
     Llama4Config,
     Llama4TextConfig,
@@ -61,6 +62,21 @@ def test_deepseek_keeps_latents_alone() -> None:
     assert kv_bytes(layouts, MILLION, torch.bfloat16) == pytest.approx(73.7e9, rel=0.001)
 
 
+def test_an_indexer_leaves_a_key_before_the_latent() -> None:
+    layouts = layouts_of(DeepseekV32Config())
+    assert {(layout.kind, layout.key_width, layout.value_width) for layout in layouts} == {
+        (LayerKind.INDEXED, 128 + 512, 64)
+    }
+
+
+def test_entries_that_pool_tokens_are_kept_in_shares() -> None:
+    """128 tokens an entry of 512 channels, or 4 tokens one of 512 and one of 128."""
+    layouts = layouts_of(DeepseekV4Config(num_hidden_layers=4))
+    assert [layout.kind for layout in layouts] == [LayerKind.SLIDING, LayerKind.POOLED] * 4
+    assert [layout.values_per_token for layout in layouts[1::2]] == [4, 4, 4, 160]
+    assert {layout.reach for layout in layouts[::2]} == {128}
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
@@ -108,8 +124,8 @@ def test_layers_that_keep_nothing_look_at_the_last_of_their_kind_that_does() -> 
         (MambaConfig(), "no attention heads"),
         (JambaConfig(), "kinds linear_attention"),
         (Gemma2Config(), "attn_logit_softcapping"),
-        (DeepseekV32Config(num_hidden_layers=2), "kinds indexed_attention|index_topk"),
-        (DeepseekV4Config(num_hidden_layers=2), "compressed|index_topk"),
+        (DeepseekV4Config(num_hidden_layers=2, head_dim=500), "entries of 500 channels"),
+        (GlmMoeDsaConfig(num_hidden_layers=2), "index_topk"),
         (
             SmolLM3Config(use_sliding_window=True, sliding_window=64, no_rope_layers=[0] * 36, num_hidden_layers=36),
             "layer 0 is sliding and has no positions",

@@ -89,6 +89,15 @@ def test_a_plain_call_is_answered_by_plain_attention() -> None:
         torch.testing.assert_close(model(torch.tensor([IDS])).logits, expected, atol=1e-5, rtol=0)
 
 
+def test_a_plain_call_attends_to_what_the_models_own_indexers_choose(tmp_path: Path) -> None:
+    model = next(tiny(tmp_path, ["DeepSeek-V3.2"])).load()
+    ids = torch.tensor([IDS * 4])  # 40 tokens, of which 24 are chosen
+    with torch.no_grad():
+        expected = model(ids, use_cache=False).logits
+        TransformersRunner(model)
+        torch.testing.assert_close(model(ids, use_cache=False).logits, expected, atol=1e-5, rtol=0)
+
+
 def test_a_quantised_latent_projection_is_expanded(tmp_path: Path) -> None:
     """Any layer that is not a plain matrix is asked for its matrix."""
 
