@@ -4,6 +4,7 @@ An option given on the command line wins over the environment, the environment o
 False survives: only None means "not given". Every field is described in docs/SETTINGS.md.
 """
 
+import logging
 import math
 import os
 import sys
@@ -139,6 +140,7 @@ def calm_environment(environ: MutableMapping[str, str] | None = None) -> None:
         environ.setdefault(name, value)
     if not sys.stderr.isatty():
         environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars fill a log file with one line for every step
+    logging.getLogger("torchao").setLevel(logging.ERROR)  # transformers loads it where it is; it tells what GPUs miss
 
 
 def variable_names() -> dict[str, str]:

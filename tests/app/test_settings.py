@@ -86,3 +86,15 @@ def test_a_persons_own_environment_stays() -> None:
     environ = {"OMP_WAIT_POLICY": "active"}
     calm_environment(environ)
     assert (environ["OMP_WAIT_POLICY"], environ["TOKENIZERS_PARALLELISM"]) == ("active", "false")
+
+
+def test_a_library_that_only_weights_in_8_bits_need_says_nothing_when_it_is_loaded() -> None:
+    """transformers loads torchao wherever it is installed, and it warns of every kernel that it lacks."""
+    said = "import logging; logging.getLogger('torchao').warning('Failed to load a kernel')"
+    calm = "from app.settings import calm_environment; calm_environment(); "
+    loud, quiet = (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stderr
+        for code in (said, calm + said)
+    )
+    assert "Failed" in loud
+    assert not quiet
