@@ -11,12 +11,16 @@ import pkgutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
+from app.bench.journal import Journal
 from app.bench.report import Report
+from app.bench.subject import code_digest
 from app.settings import Settings
 from llm.backbone import Backbone, load_backbone
 from llm.errors import BadQuestion
@@ -36,12 +40,17 @@ _NOTE = (
 )
 
 
-def run(settings: Settings, number: int, on_text: Callable[[str], None]) -> Report:
-    """One object for each of `number` schemas. Raises ModelNotFound."""
+def run(settings: Settings, number: int, work_dir: Path, on_text: Callable[[str], None]) -> Report:
+    """One object for each of `number` schemas; what a killed run has written is not written again.
+
+    Raises ModelNotFound.
+    """
     backbone = load_backbone(
         settings.model, cache_dir=settings.cache_dir, device=settings.device, dtype=settings.dtype,
         threads=settings.threads,
     )  # fmt: skip
+    depends_on = {"model": backbone.snapshot_identity(), "code": code_digest(), "tokens": _MAX_NEW_TOKENS}
+    journal = Journal(work_dir, "schemas", depends_on)
     known = dict(real_schemas())
     features: Counter[str] = Counter()
     valid: Counter[str] = Counter()
@@ -50,12 +59,13 @@ def run(settings: Settings, number: int, on_text: Callable[[str], None]) -> Repo
     began = time.monotonic()
     for name in spread(list(known)):
         schema = json.dumps(known[name])
-        try:
-            text = written(backbone, name, schema)
-        except BadQuestion as error:
+        key = f"{name} {sha256(schema.encode()).hexdigest()[:12]}"
+        found = journal.get(key) or journal.put(key, outcome(backbone, name, schema))
+        if "refused" in found:
             num_refused += 1
-            on_text(f"{name}: {error}")
+            on_text(f"{name}: {found['refused']}")
             continue
+        text = found["text"]
         why = misfit(text, schema)
         if why is not None:
             wrong[name] = why
@@ -71,6 +81,14 @@ def run(settings: Settings, number: int, on_text: Callable[[str], None]) -> Repo
     rows = [{"schemas with": name, "number": features[name], "valid": valid[name]} for name in ("all", *_FEATURES)]
     note = _NOTE.format(packages=", ".join(PACKAGES), refused=num_refused)
     return Report("JSON of a schema", backbone.name, rows, note, {"wrong": wrong})
+
+
+def outcome(backbone: Backbone, name: str, schema: str) -> dict[str, str]:
+    """What the model writes as "text", or why the schema cannot be kept to as "refused"."""
+    try:
+        return {"text": written(backbone, name, schema)}
+    except BadQuestion as error:
+        return {"refused": str(error)}
 
 
 def written(backbone: Backbone, name: str, schema: str) -> str:

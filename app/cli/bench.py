@@ -124,14 +124,15 @@ def speed(settings: Settings, repeats: int, sizes: tuple[int, ...], quick: bool,
 
 @bench.command(epilog=EXAMPLES)
 @click.option("--number", type=click.IntRange(min=1), default=200, show_default=True, help="Schemas.")
+@_work_dir
 @as_json
 @with_settings(*MODEL)
-def schemas(settings: Settings, number: int, as_json: bool) -> None:
+def schemas(settings: Settings, number: int, work_dir: Path | None, as_json: bool) -> None:
     """Write JSON that must fit schemas of real interfaces."""
     from app.bench.schemas import run
 
-    with Progress() as progress:
-        found = run(settings, number, progress.text)
+    with Progress() as progress, _folder(work_dir) as folder:
+        found = run(settings, number, folder, progress.text)
     _show(found, as_json)
 
 
