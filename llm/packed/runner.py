@@ -5,8 +5,8 @@ working set owns positions and attention. In float32 the weights are the model's
 1e-3; in bfloat16 up to 8 tokens at once go through packed weights (llm.packed.matrix).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from llm.kv.layout import LayerLayout
 from llm.leafmoe import LeafMoEForCausalLM
 from llm.packed.matrix import pack
 from llm.packed.projections import PackedProjections, PlainProjections, Projections
+from llm.packed.threads import FastestThreads
 from llm.runtime.kinds import layouts_of
 from llm.runtime.rotation import Rotations, rotation_of
 from llm.runtime.working import WorkingKV
@@ -52,6 +53,7 @@ class PackedLlama:
         is_packed = model.dtype == torch.bfloat16
         self._packed_head = pack(self._head) if is_packed else None
         self._layers = [_layer_of(layer, is_packed) for layer in model.model.layers]
+        self._threads = FastestThreads()
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> "PackedLlama | None":
@@ -77,7 +79,7 @@ class PackedLlama:
         done = 0
         while done < len(token_ids):
             num_new = kv.room(len(token_ids) - done)
-            with _threads(1 if num_new <= _FEW_TOKENS else torch.get_num_threads()):
+            with self._threads.carrying(is_trial=num_new == 1) if num_new <= _FEW_TOKENS else nullcontext():
                 states = self._pass(token_ids[done : done + num_new], kv)
             done += num_new
         last = self._normed(states[-1:], self._norm)
@@ -107,21 +109,6 @@ class PackedLlama:
             return (states * scale).mul_(weight)
         scales = lengths.square_().div_(len(weight)).add_(self._epsilon).rsqrt_()  # torch's own takes twice as long
         return (states * scales).to(states.dtype).mul_(weight)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Runs torch's operations on so many threads.
-
-    One token's 300 products of 10 to 100 microseconds each cost less than waking a second thread for each of them does
-    where threads sleep between products (docs/LOG.md); and threads that do not sleep starve on a busy core.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _layer_of(layer: Any, is_packed: bool) -> _Layer:
