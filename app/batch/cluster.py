@@ -2,8 +2,8 @@
 
 The journal stays with the process that was started, so rows, their ids and resuming are those of one machine. Each
 worker's library lies in `workers/N` below the data folder, on the disk of the machine it runs on: a library is read by
-one process at a time. A document goes to the same worker again where that is idle, since what was read lies there. A
-worker that is lost costs the document it was at, which is given to a new one; a document that costs two is given up.
+one process at a time. While a worker answers, it parses the next document in a child process, and says how far it is
+when it is asked. Which worker gets what is `app.batch.round`'s business.
 
 Ray is an optional extra (`requirements-ray.txt`). Nothing of it is imported before a crew is opened.
 """
@@ -12,49 +12,29 @@ import importlib
 import logging
 import socket
 import threading
-from collections import Counter, defaultdict, deque
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-from app.batch.making import BatchOptions, RowMaker, Work
-from app.batch.rows import Basis, Row, copied, failed
+from app.batch.making import BatchOptions, OnReading, RowMaker, Work
+from app.batch.round import Round, WorkerLost
+from app.batch.rows import Basis, Row
 from app.batch.running import Batch, OnRow
+from app.batch.sources import Source
 from app.errors import BadRequest
-from app.service import Longleaf
+from app.service import Entry, Longleaf
 from app.service.engine import LoadEngine, load_engine
 from app.settings import Settings
-from llm.answer import ModelName
+from llm.answer import ModelName, ReadingProgress
 
 AUTO = "auto"
 _CONNECT_S = 10.0
-MAX_LOST = 2  # workers that one document may cost
+_LOOK_EVERY_S, _REPLY_S = 2.0, 0.5  # how far the workers are
 _ROOT = Path(__file__).resolve().parents[2]
 _log = logging.getLogger(__name__)
-
-
-class WorkerLost(Exception):
-    """A worker ended before its document was done."""
-
-
-class AnyCrew(Protocol):
-    """Workers that are given documents: what `Round` needs of a crew."""
-
-    def __len__(self) -> int: ...
-
-    def begin(self, index: int, work: Work, basis: Basis) -> Any:
-        """Gives a worker a document; what stands for its rows."""
-
-    def first_done(self, begun: Collection[Any]) -> Any:
-        """Waits for one of several."""
-
-    def rows(self, begun: Any) -> list[Row]:
-        """Waits for them. Raises WorkerLost, OSError."""
-
-    def replace(self, index: int) -> None:
-        """Another worker for one that was lost."""
 
 
 class Worker:
@@ -63,15 +43,35 @@ class Worker:
     def __init__(self, settings: Settings, options: BatchOptions, load: LoadEngine) -> None:
         self._options = options
         self._longleaf = Longleaf(settings, load=load)
+        self._parsing = ThreadPoolExecutor(2, "longleaf-parse")
+        self._ahead: tuple[str, Future[Entry]] | None = None  # by SHA-256: the one that was to come next
+        self._reading: tuple[Source, ReadingProgress] | None = None
 
     def model(self) -> ModelName:
         """Loads it. Raises ModelNotFound."""
         return self._longleaf.engine().model
 
-    def rows(self, work: Work, basis: Basis) -> list[Row]:
+    def rows(self, work: Work, basis: Basis, ahead: Source | None) -> list[Row]:
+        """Meanwhile `ahead` is parsed."""
         maker = RowMaker(self._longleaf, basis, self._options)
-        never = threading.Event()
-        return list(maker.rows(work, lambda: maker.parse(work.source, never), lambda _: None, lambda *_: None))
+        known, self._ahead = self._ahead, None
+        parsed = known[1] if known is not None and known[0] == work.source.sha256 else self._parsed(maker, work.source)
+        if ahead is not None:
+            self._ahead = ahead.sha256, self._parsed(maker, ahead)
+        try:
+            return list(maker.rows(work, parsed.result, lambda _: None, self._note))
+        finally:
+            self._reading = None
+
+    def reading(self) -> tuple[Source, ReadingProgress] | None:
+        """How far it is in reading a document. Called on another thread than `rows`."""
+        return self._reading
+
+    def _parsed(self, maker: RowMaker, source: Source) -> "Future[Entry]":
+        return self._parsing.submit(maker.parse, source, threading.Event())
+
+    def _note(self, source: Source, progress: ReadingProgress) -> None:
+        self._reading = source, progress
 
 
 class Crew:
@@ -107,20 +107,29 @@ class Crew:
             raise BadRequest(f"the first worker on Ray was lost while it loaded the model: {error}") from error
         return found
 
-    def run(self, batch: Batch, on_row: OnRow) -> None:
+    def run(self, batch: Batch, on_row: OnRow, on_reading: OnReading) -> None:
         """Makes every row that is missing, as `Batch.run`; rows are written when their document is done."""
-        Round(self, batch, on_row).run()
+        Round(self, batch, on_row, on_reading).run()
 
-    def begin(self, index: int, work: Work, basis: Basis) -> Any:
-        return self._workers[index].rows.remote(work, basis)
+    def begin(self, index: int, work: Work, basis: Basis, ahead: Source | None) -> Any:
+        return self._workers[index].rows.remote(work, basis, ahead)
 
     def rows(self, begun: Any) -> list[Row]:
         found: list[Row] = self._result(begun)
         return found
 
-    def first_done(self, begun: Collection[Any]) -> Any:
-        (done,), _ = self._ray.wait(list(begun), num_returns=1)
-        return done
+    def first_done(self, begun: Collection[Any]) -> Any | None:
+        done, _ = self._ray.wait(list(begun), num_returns=1, timeout=_LOOK_EVERY_S)
+        return done[0] if done else None
+
+    def reading(self, index: int) -> tuple[Source, ReadingProgress] | None:
+        try:
+            found: tuple[Source, ReadingProgress] | None = self._ray.get(
+                self._workers[index].reading.remote(), timeout=_REPLY_S
+            )
+        except self._ray.exceptions.RayError:  # busy, or lost: then its rows will tell
+            return None
+        return found
 
     def replace(self, index: int) -> None:
         self._workers[index] = self._hired(index)
@@ -133,7 +142,9 @@ class Crew:
         folder = self._settings.data_dir / "workers" / str(index)
         settings = replace(self._settings, threads=self._threads, data_dir=folder)
         has_gpus = self._settings.device != "cpu" and self._ray.cluster_resources().get("GPU", 0) >= 1
-        remote = self._ray.remote(Worker).options(num_cpus=self._threads, num_gpus=1 if has_gpus else 0)
+        remote = self._ray.remote(Worker).options(
+            num_cpus=self._threads, num_gpus=1 if has_gpus else 0, max_concurrency=2
+        )  # fmt: skip
         return remote.remote(settings, self._options, self._load)
 
     def _result(self, begun: Any) -> Any:
@@ -143,91 +154,6 @@ class Crew:
             raise error.cause from error
         except self._ray.exceptions.RayActorError as error:
             raise WorkerLost(str(error)) from error
-
-
-class Round:
-    """One run over what is missing: which worker has which document."""
-
-    def __init__(self, crew: "AnyCrew", batch: Batch, on_row: OnRow) -> None:
-        self._crew, self._batch, self._on_row = crew, batch, on_row
-        self._queues: list[deque[Work]] = [deque() for _ in range(len(crew))]
-        for work in batch.work():
-            self._queues[int(work.source.sha256[:8], 16) % len(crew)].append(work)
-        self._running: dict[Any, tuple[int, Work]] = {}
-        self._idle = set(range(len(crew)))
-        self._equal: defaultdict[str, list[Work]] = defaultdict(list)  # by SHA-256: wait for one that is running
-        self._lost: Counter[str] = Counter()
-
-    def run(self) -> None:
-        while True:
-            for index in sorted(self._idle):
-                self._hand_out(index)
-            if not self._running:
-                break
-            self._take(self._crew.first_done(self._running))
-
-    def _hand_out(self, index: int) -> None:
-        """The next document for an idle worker, if there is one."""
-        while (work := self._next_for(index)) is not None:
-            work = self._without_known(work)
-            if work.asked:
-                self._running[self._crew.begin(index, work, self._batch.basis)] = index, work
-                self._idle.discard(index)
-                return
-
-    def _next_for(self, index: int) -> Work | None:
-        """One whose place is at this worker, else one of the longest queue; equal files one behind the other."""
-        at_work = {work.source.sha256 for _, work in self._running.values()}
-        while True:
-            queue = self._queues[index] or max(self._queues, key=len)
-            if not queue:
-                return None
-            work = queue.popleft()
-            if work.source.sha256 not in at_work:
-                return work
-            self._equal[work.source.sha256].append(work)
-
-    def _without_known(self, work: Work) -> Work:
-        """What a worker must do; rows that another file has, or that cannot be made, are written here."""
-        left = []
-        for question, row_id in work.asked:
-            known = self._batch.same(self._batch.basis.key(work.source, question))
-            if known is not None:
-                self._keep(copied(known, row_id, work.source, question))
-            else:
-                left.append((question, row_id))
-        if work.source.refused is not None:
-            self._fail(replace(work, asked=tuple(left)), work.source.refused)
-            left = []
-        return replace(work, asked=tuple(left))
-
-    def _take(self, begun: Any) -> None:
-        index, work = self._running.pop(begun)
-        self._idle.add(index)
-        try:
-            for row in self._crew.rows(begun):
-                self._keep(row)
-        except WorkerLost:
-            self._after_loss(index, work)
-        self._queues[index].extendleft(self._equal.pop(work.source.sha256, ()))
-
-    def _after_loss(self, index: int, work: Work) -> None:
-        name = work.source.name
-        _log.warning("the worker that had %s was lost", name)
-        self._crew.replace(index)
-        self._lost[name] += 1
-        if self._lost[name] < MAX_LOST:
-            self._queues[index].appendleft(work)
-        else:
-            self._fail(work, f"{name} could not be asked: {MAX_LOST} workers were lost at it; look into Ray's log")
-
-    def _fail(self, work: Work, why: str) -> None:
-        for question, row_id in work.asked:
-            self._keep(failed(row_id, work.source, question, self._batch.basis.model, why))
-
-    def _keep(self, row: Row) -> None:
-        self._batch.keep(row)
-        self._on_row(row)
 
 
 def _connected(address: str, num_cpus: int) -> Any:

@@ -2,16 +2,18 @@
 
 One JSON object a line, appended and synced before the next row is begun; so a kill loses at most the row in work, and
 a last line that was cut short is taken off. Within one run nothing that was written changes. Between runs, `drop`
-replaces the file as a whole, renamed into place.
+replaces the file as a whole, renamed into place. In memory is only where each row stands, a few hundred bytes: what a
+batch of many thousand documents takes does not grow with what was answered.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from sys import intern
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -19,15 +21,25 @@ from app.batch.rows import Row, key_of
 from app.errors import BadRequest
 
 
+class _Place(NamedTuple):
+    """Where a row stands in the file, in bytes."""
+
+    start: int
+    size: int
+    status: str
+
+
 class RowJournal:
-    """Rows by id, in the order in which they were written. One process at a time."""
+    """Rows by id, in the order in which they were written. One process and one thread at a time."""
 
     def __init__(self, path: Path, lock_dir: Path) -> None:
         """Raises BadRequest where another process writes there, or the file holds something else; OSError."""
         self.path = path
-        self._rows: dict[str, Row] = {}
-        self._by_key: dict[str, Row] = {}
-        self._file: BinaryIO | None = None
+        self._places: dict[str, _Place] = {}
+        self._by_key: dict[str, str] = {}  # ids of rows that did not fail
+        self._size = 0  # bytes of the file
+        self._writer: BinaryIO | None = None
+        self._reader: BinaryIO | None = None
         self._lock = self._locked(lock_dir)
         try:
             self._load()
@@ -44,54 +56,86 @@ class RowJournal:
         self.close()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._close_file()
         self._lock.release()
 
+    def __contains__(self, row_id: str) -> bool:
+        return row_id in self._places
+
+    def ids(self) -> Iterator[str]:
+        yield from self._places
+
+    def status(self, row_id: str) -> str | None:
+        place = self._places.get(row_id)
+        return place.status if place is not None else None
+
     def get(self, row_id: str) -> Row | None:
-        return self._rows.get(row_id)
+        """Read from the file. Raises BadRequest where another program has changed that, OSError."""
+        return self._read(row_id) if row_id in self._places else None
 
     def same(self, key: str) -> Row | None:
-        """A row that did not fail, of the same bytes and question under any name."""
-        return self._by_key.get(key)
+        """A row that did not fail, of the same bytes and question under any name. Raises as `get`."""
+        row_id = self._by_key.get(key)
+        return self._read(row_id) if row_id is not None else None
 
     def rows(self) -> Iterator[Row]:
-        yield from self._rows.values()
+        """Raises as `get`."""
+        yield from map(self._read, self._places)
 
     def append(self, row: Row) -> None:
         """Writes the row; when this returns, it is on the disk."""
-        assert row["id"] not in self._rows, f"row {row['id']} was to be written twice"
-        if self._file is None:
-            self._file = self.path.open("ab")
-        self._file.write(_line(row))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._keep(row)
+        assert row["id"] not in self._places, f"row {row['id']} was to be written twice"
+        if self._writer is None:
+            self._writer = self.path.open("ab")
+        line = _line(row)
+        self._writer.write(line)
+        self._writer.flush()
+        os.fsync(self._writer.fileno())
+        self._keep(row, len(line))
 
-    def drop(self, is_stale: Callable[[Row], bool]) -> int:
+    def drop(self, row_ids: Collection[str]) -> int:
         """Takes rows out; how many. Killed in between, the file is as it was before."""
-        kept = [row for row in self._rows.values() if not is_stale(row)]
-        dropped = len(self._rows) - len(kept)
+        kept = [row_id for row_id in self._places if row_id not in row_ids]
+        dropped = len(self._places) - len(kept)
         if dropped:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
             writing = self.path.with_name(self.path.name + ".writing")
             with writing.open("wb") as file:
-                file.writelines(map(_line, kept))
+                file.writelines(map(self._line_of, kept))
                 file.flush()
                 os.fsync(file.fileno())
+            self._close_file()
             writing.replace(self.path)
-            self._rows, self._by_key = {}, {}
-            for row in kept:
-                self._keep(row)
+            self._places, self._by_key, self._size = {}, {}, 0
+            self._load()
         return dropped
 
-    def _keep(self, row: Row) -> None:
-        self._rows[row["id"]] = row
+    def _keep(self, row: Row, size: int) -> None:
+        self._places[row["id"]] = _Place(self._size, size, intern(row["status"]))
+        self._size += size
         if row["status"] != "failed":
-            self._by_key.setdefault(key_of(row), row)
+            self._by_key.setdefault(key_of(row), row["id"])
+
+    def _read(self, row_id: str) -> Row:
+        try:
+            row = json.loads(self._line_of(row_id))
+            if row["id"] == row_id:
+                return dict(row)
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise BadRequest(f"{self.path} was changed by another program while the batch ran; run the same command again")
+
+    def _line_of(self, row_id: str) -> bytes:
+        if self._reader is None:
+            self._reader = self.path.open("rb")
+        place = self._places[row_id]
+        self._reader.seek(place.start)
+        return self._reader.read(place.size)
+
+    def _close_file(self) -> None:
+        for file in (self._writer, self._reader):
+            if file is not None:
+                file.close()
+        self._writer = self._reader = None
 
     def _locked(self, lock_dir: Path) -> FileLock:
         name = hashlib.sha256(str(self.path.resolve()).encode("utf-8", "replace")).hexdigest()[:16]
@@ -103,15 +147,17 @@ class RowJournal:
         return lock
 
     def _load(self) -> None:
-        data = self.path.read_bytes() if self.path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        for number, line in enumerate(whole.split(b"\n")[:-1], 1):
-            self._keep(self._parsed(line, number))
-        if len(whole) < len(data):
-            self._check_torn(data[len(whole) :], bool(whole))
-            with self.path.open("rb+") as file:
-                file.truncate(len(whole))
-                os.fsync(file.fileno())
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    self._check_torn(line)
+                    break
+                self._keep(self._parsed(line, number), len(line))
+            else:
+                return
+        os.truncate(self.path, self._size)
 
     def _parsed(self, line: bytes, number: int) -> Row:
         try:
@@ -122,9 +168,9 @@ class RowJournal:
             pass
         raise BadRequest(f"line {number} of {self.path} is no row of a batch; name another file with --out")
 
-    def _check_torn(self, rest: bytes, has_rows: bool) -> None:
+    def _check_torn(self, rest: bytes) -> None:
         """A file of something else that has no line end must not be emptied."""
-        if not has_rows and not rest.startswith(b'{"id": "'[: len(rest)]):
+        if not self._places and not rest.startswith(b'{"id": "'[: len(rest)]):
             raise BadRequest(f"{self.path} holds something else than rows of a batch; name another file with --out")
 
 

@@ -8,7 +8,7 @@ document comes with its row, whose citations say where it stands. The first two 
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,19 +45,27 @@ class Reduced:
         return {**head, "documents": documents}
 
 
-def reduce_rows(longleaf: Longleaf, rows: Sequence[Row], question: str, options: AskOptions) -> Reduced:
-    """The question answered over rows that did not fail. Raises BadRequest where there are none."""
-    sound = [row for row in rows if row["status"] != "failed"]
-    if not sound:
+def reduce_rows(longleaf: Longleaf, rows: Iterable[Row], question: str, options: AskOptions) -> Reduced:
+    """The question answered over rows that did not fail, which are gone through more than once.
+
+    Raises BadRequest where there are none.
+    """
+    questions = list(dict.fromkeys(row["question"] for row in _sound(rows)))
+    if not questions:
         raise BadRequest(f"there is no row to answer {question!r} from; see the list of failures")
-    about = _nearest(list(dict.fromkeys(row["question"] for row in sound)), question)
-    group = [row for row in sound if row["question"] == about]
+    about = _nearest(questions, question)
+    num_asked = sum(row["question"] == about for row in _sound(rows))
+    group = (row for row in _sound(rows) if row["question"] == about)
     if _LACKING.search(question):
-        return _listed("lacking", question, about, [row for row in group if not row["found"]], len(group))
+        return _listed("lacking", question, about, [row for row in group if not row["found"]], num_asked)
     matching = [row for row in group if row["found"] and _names(question, about, row["answer"])]
     if matching:
-        return _listed("matching", question, about, matching, len(group))
-    return _asked(longleaf, sound, question, about, options)
+        return _listed("matching", question, about, matching, num_asked)
+    return _asked(longleaf, rows, question, about, options)
+
+
+def _sound(rows: Iterable[Row]) -> Iterator[Row]:
+    return (row for row in rows if row["status"] != "failed")
 
 
 def _nearest(questions: Sequence[str], question: str) -> str:
@@ -88,10 +96,9 @@ def _listed(way: Way, question: str, about: str, rows: list[Row], num_asked: int
     return Reduced(question, f"{len(names):,} of {num_asked:,} documents{listed}.", way, about, tuple(rows))
 
 
-def _asked(longleaf: Longleaf, rows: Sequence[Row], question: str, about: str, options: AskOptions) -> Reduced:
+def _asked(longleaf: Longleaf, rows: Iterable[Row], question: str, about: str, options: AskOptions) -> Reduced:
     """The rows as one text document, a line each, in memory only."""
-    lines = list(_lines(rows))
-    text = "\n".join(lines)
+    text = "\n".join(_lines(_sound(rows)))
     table = Document(_table_id(text), "rows of all documents", Kind.TEXT, pages=(Page(1, text),), size_bytes=len(text))
     engine = longleaf.engine()
     try:
@@ -100,10 +107,11 @@ def _asked(longleaf: Longleaf, rows: Sequence[Row], question: str, about: str, o
         engine.forget([table.id])
     cited = [range(first, last + 1) for cite in answers[0].citations if cite.lines for first, last in [cite.lines]]
     chosen = dict.fromkeys(number for numbers in cited for number in numbers)
-    return Reduced(question, answers[0].answer, "model", about, tuple(rows[number - 1] for number in chosen))
+    found = {number: row for number, row in enumerate(_sound(rows), 1) if number in chosen}
+    return Reduced(question, answers[0].answer, "model", about, tuple(found[number] for number in chosen))
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[str]:
+def _lines(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         said = " ".join(row["answer"].split()) if row["found"] else "not found"
         yield f"{row['source']}: {row['question']} {said}"

@@ -5,7 +5,8 @@ before the next is begun.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.batch.ahead import Ahead
@@ -61,18 +62,13 @@ class Batch:
         if not any(self._plan.values()):
             raise BadRequest("no question fits the name of any source; check the globs in the questions file")
 
-    def rows(self) -> Iterator[Row]:
-        """The rows that are there, source by source, in the order of the questions."""
-        for asked in self._plan.values():
-            for _, row_id in asked:
-                if (row := self._journal.get(row_id)) is not None:
-                    yield row
+    def rows(self) -> Iterable[Row]:
+        """The rows that are there, source by source, in the order of the questions; each time read from the disk."""
+        return _Rows(self._journal, self._ids)
 
     def counts(self) -> Counts:
-        statuses = [row["status"] for row in self.rows()]
-        total = sum(map(len, self._plan.values()))
-        ok, partial, failures = (statuses.count(status) for status in ("ok", "partial", "failed"))
-        return Counts(ok, partial, failures, total - len(statuses))
+        of_status = Counter(map(self._journal.status, self._ids()))
+        return Counts(of_status["ok"], of_status["partial"], of_status["failed"], of_status[None])
 
     def missing(self) -> dict[Source, list[Question]]:
         """What is still to be asked, of sources of which something is."""
@@ -80,16 +76,18 @@ class Batch:
 
     def drop_stale(self, *, retry_failed: bool) -> int:
         """Takes rows out that a changed file or option has replaced, and failed ones to be made again; how many."""
-        current = {row_id for asked in self._plan.values() for _, row_id in asked}
+        current = set(self._ids())
         names = {(source.name, question.text) for source, asked in self._plan.items() for question, _ in asked}
 
-        def is_stale(row: Row) -> bool:
-            if row["id"] in current:
-                return retry_failed and row["status"] == "failed"
+        def is_stale(row_id: str) -> bool:
+            if row_id in current:
+                return retry_failed and self._journal.status(row_id) == "failed"
+            row = self._journal.get(row_id)
+            assert row is not None, f"row {row_id} is one of the journal's"
             is_asked_anew = (row["source"], row["question"]) in names
-            return is_asked_anew and row["model"]["name"] == self.basis.model.name
+            return is_asked_anew and bool(row["model"]["name"] == self.basis.model.name)
 
-        return self._journal.drop(is_stale)
+        return self._journal.drop(set(filter(is_stale, self._journal.ids())))
 
     def work(self) -> list[Work]:
         """What is still to be made, source by source."""
@@ -118,7 +116,12 @@ class Batch:
         self._journal.append(row)
 
     def _missing_of(self, asked: Sequence[tuple[Question, str]]) -> tuple[tuple[Question, str], ...]:
-        return tuple((question, row_id) for question, row_id in asked if self._journal.get(row_id) is None)
+        return tuple((question, row_id) for question, row_id in asked if row_id not in self._journal)
+
+    def _ids(self) -> Iterator[str]:
+        """Of all rows that there will be, in their order."""
+        for asked in self._plan.values():
+            yield from (row_id for _, row_id in asked)
 
     def _asked(self, source: Source, questions: Sequence[Question]) -> Iterator[tuple[Question, str]]:
         seen = set()
@@ -127,3 +130,16 @@ class Batch:
             if question.fits(source.name) and row_id not in seen:
                 seen.add(row_id)
                 yield question, row_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that may be gone through more than once, and are never all in memory."""
+
+    journal: RowJournal
+    ids: Callable[[], Iterator[str]]
+
+    def __iter__(self) -> Iterator[Row]:
+        for row_id in self.ids():
+            if (row := self.journal.get(row_id)) is not None:
+                yield row

@@ -1,6 +1,7 @@
 """Rows as tables: CSV for any spreadsheet, XLSX, Parquet, and the list of failures.
 
-Files are written whole, then renamed.
+Files are written whole, then renamed; rows are taken one after the other, and only Parquet, which is made of columns,
+needs all of them in memory.
 
 A cell that a spreadsheet would run as a formula (=, +, -, @ and control characters in front) gets an apostrophe before
 it, unless it is a plain number: answers come from documents of strangers.
@@ -11,9 +12,12 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from app.batch.rows import Row
 
@@ -39,32 +43,38 @@ def flat(row: Row) -> dict[str, Any]:
     }
 
 
-def wide(rows: Iterable[Row]) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns, and one line for each document: the values of its fields, each with confidence, page and quote."""
-    columns: dict[str, None] = {"source": None, "status": None}
-    lines: dict[str, dict[str, Any]] = {}
+def wide(rows: Iterable[Row]) -> tuple[list[str], Iterable[dict[str, Any]]]:
+    """Columns, and one line for each document: the values of its fields, each with confidence, page and quote.
+
+    `rows` are gone through twice; those of a document follow one another.
+    """
+    columns = dict.fromkeys(("source", "status"))
+    for name in dict.fromkeys(row["question_id"] for row in rows):
+        columns |= dict.fromkeys((name, f"{name} confidence", f"{name} page", f"{name} quote"))
+    return list(columns), (_line(source, of_source) for source, of_source in groupby(rows, itemgetter("source")))
+
+
+def _line(source: str, rows: Iterable[Row]) -> dict[str, Any]:
+    line: dict[str, Any] = {"source": source, "status": "ok"}
     for row in rows:
-        line = lines.setdefault(row["source"], {"source": row["source"], "status": "ok"})
         line["status"] = max(line["status"], row["status"], key=("ok", "partial", "failed").index)
         name, cells = row["question_id"], flat(row)
         value = row["value"] if "field" in row else row["answer"] if row["found"] else None
-        parts = {
+        line |= {
             name: "; ".join(map(str, value)) if isinstance(value, list) else value,
             f"{name} confidence": row.get("confidence"), f"{name} page": cells["page"], f"{name} quote": cells["quote"],
         }  # fmt: skip
-        columns |= dict.fromkeys(parts)
-        line |= parts
-    return list(columns), list(lines.values())
+    return line
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
     """UTF-8 with a byte order mark, so that Excel sees it."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_guarded(row.get(column)) for column in columns])
-    _replace(path, text.getvalue().encode("utf-8-sig", "replace"))
+    with _writing(path) as file:
+        text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows([_guarded(row.get(column)) for column in columns] for row in rows)
+        text.detach()
 
 
 def write_xlsx(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
@@ -88,9 +98,8 @@ def write_xlsx(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[
                 cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
-    data = io.BytesIO()
-    book.save(data)
-    _replace(path, data.getvalue())
+    with _writing(path) as file:
+        book.save(file)
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
@@ -104,9 +113,8 @@ def write_parquet(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequen
     for column in columns:
         kind, values = _typed([row.get(column) for row in rows])
         made[column] = Array(values, type=kinds[kind])
-    data = io.BytesIO()
-    write(Table.from_pydict(made), data)
-    _replace(path, data.getvalue())
+    with _writing(path) as file:
+        write(Table.from_pydict(made), file)
 
 
 def _typed(values: list[Any]) -> tuple[str, list[Any]]:
@@ -149,10 +157,12 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when it is whole and on the disk."""
     writing = path.with_name(path.name + ".writing")
     with writing.open("wb") as file:
-        file.write(data)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     writing.replace(path)

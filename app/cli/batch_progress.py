@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.batch import Batch, Counts, Estimate, Row, Source
 
 SHOWN = 10  # names of documents that do not fit, or cannot be read
+SHOWN_AT_WORK = 3  # documents that are being read
 
 
 class BatchProgress:
@@ -25,12 +26,12 @@ class BatchProgress:
     def __init__(self, batch: "Batch", *, quiet: bool) -> None:
         self._quiet = quiet
         missing = batch.missing()
-        self._documents_left = {source.name: len(questions) for source, questions in missing.items()}
+        self._left = {source.name: len(questions) for source, questions in missing.items()}  # rows, by document
         self._documents = len(missing)
-        self._total = sum(self._documents_left.values())
+        self._total = sum(self._left.values())
         self._done = self._failed = self._tokens = 0
-        self._counted: set[str] = set()  # sources whose tokens were added
-        self._at_work = ""
+        self._counted: set[str] = set()  # documents whose tokens were added, of those that have rows left
+        self._at_work: dict[str, str] = {}  # how far a document is read, by its name; the latest last
         self._last_failure = ("", "")
         self._began = self._last_line = time.monotonic()
         self._bar: Any = None  # rich.progress.Progress
@@ -57,10 +58,14 @@ class BatchProgress:
         """One more row is on the disk."""
         name = row["source"]
         self._done += 1
-        self._documents_left[name] -= 1
+        self._at_work.pop(name, None)
         if name not in self._counted:
             self._counted.add(name)
             self._tokens += row["coverage"]["tokens_total"]
+        self._left[name] -= 1
+        if not self._left[name]:
+            del self._left[name]
+            self._counted.discard(name)
         if row["status"] == "failed":
             self._failed += 1
             if (name, row["error"]) != self._last_failure:  # a file that cannot be read fails with every question
@@ -69,10 +74,11 @@ class BatchProgress:
         self._show()
 
     def reading(self, source: "Source", progress: ReadingProgress) -> None:
-        """The document at work, while it is read."""
-        self._at_work = f"; {source.name}: {progress.done:,} of {progress.total:,} {progress.unit}"
+        """A document at work, while it is read; with several workers there are several."""
+        self._at_work.pop(source.name, None)
+        if progress.done < progress.total:
+            self._at_work[source.name] = f"; {source.name}: {progress.done:,} of {progress.total:,} {progress.unit}"
         self._show()
-        self._at_work = ""
 
     def _show(self) -> None:
         if self._quiet:
@@ -86,12 +92,13 @@ class BatchProgress:
     def _figures(self) -> str:
         elapsed_s = time.monotonic() - self._began
         _, eta_s = pace(self._done, self._total, elapsed_s)
-        documents_done = sum(not left for left in self._documents_left.values())
+        documents_done = self._documents - len(self._left)
+        at_work = "".join(list(self._at_work.values())[-SHOWN_AT_WORK:])
         left = f", {duration(eta_s)} left" if eta_s is not None else ""
         rate = f", {self._tokens / elapsed_s:,.0f} tokens a second" if self._tokens else ""
         return (
             f"{documents_done:,} of {self._documents:,} documents, {self._done:,} of {self._total:,} rows"
-            f"{rate}{left}, {self._failed:,} failed{self._at_work}"
+            f"{rate}{left}, {self._failed:,} failed{at_work}"
         )
 
     def _say(self, line: str) -> None:

@@ -46,9 +46,9 @@ class Tables:
         from app.batch.table import COLUMNS, flat, wide, write_csv, write_failures, write_parquet, write_xlsx
 
         write_failures(self.out, made.rows())
-        columns, lines = wide(made.rows()) if self.is_wide else (COLUMNS, [flat(row) for row in made.rows()])
         for path, write in ((self.csv, write_csv), (self.xlsx, write_xlsx), (self.parquet, write_parquet)):
             if path is not None:
+                columns, lines = wide(made.rows()) if self.is_wide else (COLUMNS, map(flat, made.rows()))
                 write(path, lines, columns)
 
 
@@ -88,7 +88,7 @@ class Run:
                 if self.crew is None:
                     made.run(progress.row, progress.reading)
                 else:
-                    self.crew.run(made, progress.row)
+                    self.crew.run(made, progress.row, progress.reading)
         finally:
             self.tables.write(made)
 
@@ -121,8 +121,7 @@ class Run:
             return
         from app.batch.reducing import reduce_rows
 
-        rows = list(made.rows())
-        found = [reduce_rows(self.longleaf, rows, question, made.options.ask) for question in questions]
+        found = [reduce_rows(self.longleaf, made.rows(), question, made.options.ask) for question in questions]
         text = json.dumps([each.as_json() for each in found], ensure_ascii=False, indent=2)
         self.tables.out.with_suffix(".reduced.json").write_text(text + "\n", encoding="utf-8", errors="replace")
         for each in found:

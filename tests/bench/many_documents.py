@@ -1,11 +1,13 @@
-"""A thousand documents through the real command: `python -m tests.bench.many_documents --work-dir WORK`.
+"""A thousand documents through the real command: `python -m tests.bench.many_documents --work-dir WORK --data DATA`.
 
-With `--stand-in` a small engine of plain Python answers instead of the model, and no document is a scan: the command,
-its journal, its parsing and its library are the real ones.
+DATA is the folder with documents/: the documents are cut from those (`tests.bench.pieces`), PDF, scans, text and code,
+two in a hundred broken, and the packaged model answers. With `--stand-in` instead a small engine of plain Python
+answers, about made-up leases and without scans: command, journal, parsing and library are the real ones.
 
-Makes PDF files, scans, text and code, two in a hundred broken; runs `batch` once in peace and once killed at random
-moments and resumed. Prints, as JSON: rows by status, whether every row is accounted for and none is twice, whether both
-runs gave the same rows, and the memory of the batch's process over its first and last tenth.
+Runs `batch` once in peace, and beside it once killed at random moments and started again. Prints, as JSON: rows by
+status, whether every row is accounted for and none is twice, whether both runs gave the same rows, and the memory of
+the batch in peace, of its own process and with its children, the most of its first and its last hundred documents (or
+tenths, if fewer).
 """
 
 import argparse
@@ -15,16 +17,35 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.app.batch.made import make
+from tests.app.batch.made import make as make_leases
 from tests.app.batch.test_killed import ON_STAND_IN
+from tests.bench.pieces import GOOD
+from tests.bench.pieces import make as make_pieces
 
 ROOT = Path(__file__).resolve().parents[2]
-QUESTIONS = ("How much is the rent?", "When does the lease begin?")
+QUESTIONS = (
+    {"id": "when", "question": "What is the date?"},
+    {"id": "law", "question": "Which law governs this agreement?", "source": "*.pdf"},
+)
+LOOK_EVERY_S = 0.5
+LATE_S = 1.0  # a start is killed up to so long after a row, so in any part of the work
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The process at one moment."""
+
+    rows: int
+    own_bytes: int
+    all_bytes: int  # with its children
+    children: int
 
 
 def main() -> None:
@@ -33,77 +54,117 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--stand-in", action="store_true")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path)
+    source.add_argument("--stand-in", action="store_true")
     options = parser.parse_args()
     given: Path = options.work_dir / "given"
-    broken = make(given, options.documents, seed=1, scans=not options.stand_in)
-    calm, killed = options.work_dir / "calm", options.work_dir / "killed"
-    memory, _ = run(given, calm, options, kills=0)
-    _, num_killed = run(given, killed, options, kills=options.kills)
-    rows, again = read(calm), read(killed)
-    ids = [row["id"] for row in again]
-    tenth = max(1, len(memory) // 10)
-    print(
-        json.dumps(
-            {
-                "documents": options.documents,
-                "broken": len(broken),
-                "killed": num_killed,
-                "rows": len(rows),
-                "by_status": Counter(row["status"] for row in rows),
-                "all_accounted_for": len(rows) == options.documents * len(QUESTIONS),
-                "failed_are_the_broken": {row["source"] for row in rows if row["status"] == "failed"} == set(broken),
-                "none_twice": len(ids) == len(set(ids)),
-                "killed_equals_calm": rows == again,
-                "memory_mb_first_tenth": max(memory[:tenth]) / 1e6,
-                "memory_mb_last_tenth": max(memory[-tenth:]) / 1e6,
-            },
-            indent=1,
-        )
-    )
+    allowed = made(given, options)
+    questions = options.work_dir / "questions.jsonl"
+    questions.write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS), "utf-8")
+    calm, killed = Run(options, "calm", 0), Run(options, "killed", options.kills)
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        looks, (_, num_killed) = (each.result() for each in (pool.submit(calm.go), pool.submit(killed.go)))
+    print(json.dumps(report(calm, killed, looks[0], num_killed, allowed, time.monotonic() - began), indent=1))
 
 
-def run(given: Path, work: Path, options: argparse.Namespace, *, kills: int) -> tuple[list[int], int]:
-    """Runs until the end, killed so many times in between, if it takes that long.
+def made(given: Path, options: argparse.Namespace) -> dict[str, frozenset[str]]:
+    """The documents by name, with the statuses that their rows may have."""
+    if options.data is not None:
+        return make_pieces(given, options.documents, options.data)
+    broken = make_leases(given, options.documents, seed=1, scans=False)
+    names = (path.relative_to(given).as_posix() for path in given.rglob("*") if path.is_file())
+    return {name: frozenset({"failed"}) if name in broken else GOOD for name in names}
 
-    The process's bytes, twice a second, of the last start; and how often it was killed.
-    """
-    work.mkdir(parents=True, exist_ok=True)
-    asked = [word for question in QUESTIONS for word in ("-q", question)]
-    program = ["-c", ON_STAND_IN] if options.stand_in else ["app.py"]
-    command = [
-        sys.executable, *program, "batch", str(given), *asked, "--out", str(work / "rows.jsonl"), "--quiet",
-        "--data-dir", str(work / "library"), "--threads", str(options.threads), "--max-new-tokens", "24",
-    ]  # fmt: skip
-    num_killed = 0
-    rng = random.Random(2)
-    while True:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        size, ends_at = _size(work), None
-        memory: list[int] = []
+
+class Run:
+    """The command, started until it ends by itself."""
+
+    def __init__(self, options: argparse.Namespace, name: str, kills: int) -> None:
+        self.work: Path = options.work_dir / name
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._kills = kills
+        self._rows_a_start = options.documents / (kills + 1)
+        program = ["-c", ON_STAND_IN] if options.stand_in else ["app.py"]
+        self._command = [
+            sys.executable, *program, "batch", str(options.work_dir / "given"),
+            "--questions", str(options.work_dir / "questions.jsonl"), "--out", str(self.work / "rows.jsonl"), "--quiet",
+            "--data-dir", str(self.work / "library"), "--threads", str(options.threads), "--max-new-tokens", "24",
+        ]  # fmt: skip
+
+    def go(self) -> tuple[list[Look], int]:
+        """What was seen of the last start, and how often it was killed, if it took long enough for that."""
+        rng, num_killed = random.Random(2), 0
+        while True:
+            kill_at = self._num_rows() + rng.uniform(1, self._rows_a_start) if num_killed < self._kills else None
+            looks = self._start(kill_at, rng.uniform(0, LATE_S))
+            if looks is not None:
+                return looks, num_killed
+            num_killed += 1
+
+    def _start(self, kill_at: float | None, wait_s: float) -> list[Look] | None:
+        """None where it was killed, `wait_s` after the row `kill_at`: in parsing, reading, answering or writing."""
+        with (self.work / "said.txt").open("ab") as said:
+            process = subprocess.Popen(self._command, cwd=ROOT, stdout=said, stderr=said)
+        looks: list[Look] = []
         while process.poll() is None:
-            if ends_at is None and num_killed < kills and _size(work) > size:  # into the work, not into the start
-                ends_at = time.monotonic() + rng.uniform(0, 5 if options.stand_in else 50)
-            if ends_at is not None and time.monotonic() > ends_at:
+            rows = self._num_rows()
+            if kill_at is not None and rows >= kill_at:
+                time.sleep(wait_s)
                 process.kill()
-                num_killed += 1
                 process.wait()
-                break
-            memory.append(psutil.Process(process.pid).memory_info().rss)
-            time.sleep(0.5)
-        else:
-            return memory, num_killed
+                return None
+            looks += look(process.pid, rows)
+            time.sleep(LOOK_EVERY_S)
+        return looks
+
+    def _num_rows(self) -> int:
+        path = self.work / "rows.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Without their timing, which no two runs share."""
+        lines = (self.work / "rows.jsonl").read_text("utf-8").splitlines()
+        return [{key: value for key, value in json.loads(line).items() if key != "timing"} for line in lines]
 
 
-def _size(work: Path) -> int:
-    path = work / "rows.jsonl"
-    return path.stat().st_size if path.exists() else 0
+def look(pid: int, rows: int) -> list[Look]:
+    """Nothing where the process has just ended."""
+    try:
+        process = psutil.Process(pid)
+        own = process.memory_info().rss
+        children = [child.memory_info().rss for child in process.children(recursive=True)]
+    except psutil.Error:
+        return []
+    return [Look(rows, own, own + sum(children), len(children))]
 
 
-def read(work: Path) -> list[dict[str, Any]]:
-    """Rows without their timing, which no two runs share."""
-    lines = (work / "rows.jsonl").read_text("utf-8").splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "timing"} for line in lines]
+def report(
+    calm: Run, killed: Run, looks: list[Look], num_killed: int, allowed: dict[str, frozenset[str]], seconds: float
+) -> dict[str, Any]:
+    rows, again = calm.rows(), killed.rows()
+    expected = len(allowed) + sum(name.endswith(".pdf") for name in allowed)
+    part = min(100 / len(allowed), 0.1) * expected
+    first = [each for each in looks if 0 < each.rows <= part]
+    last = [each for each in looks if each.rows >= expected - part]
+    own = [max(each.own_bytes for each in seen) / 1e6 for seen in (first, last) if seen]
+    with_children = [max(each.all_bytes for each in seen) / 1e6 for seen in (first, last) if seen]
+    return {
+        "documents": len(allowed),
+        "killed": num_killed,
+        "rows": len(rows),
+        "by_status": Counter(row["status"] for row in rows),
+        "all_accounted_for": len(rows) == expected == len({row["id"] for row in rows}),
+        "as_they_should_be": all(row["status"] in allowed[row["source"]] for row in rows),
+        "none_twice": len(again) == len({row["id"] for row in again}),
+        "killed_equals_calm": rows == again,
+        "memory_mb_first_and_last": own,
+        "memory_grew": round(own[-1] / own[0] - 1, 3),
+        "with_children_mb_first_and_last": with_children,
+        "children_first_and_last": [max(each.children for each in seen) for seen in (first, last) if seen],
+        "minutes": round(seconds / 60, 1),
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A large batch on many workers, simulated: `python -m tests.bench.simulated_cluster --documents 50000 --workers 100`.
 
-The scheduling is the real one (`app.batch.cluster.Round`); the workers are a clock. Documents have the page numbers of
+The scheduling is the real one (`app.batch.round.Round`); the workers are a clock. Documents have the page numbers of
 the 40 contracts of the development data, drawn at random; reading and answering take what was measured here; workers
 are lost at random. Prints, as JSON: days, pages a day, how busy the workers were, what losses cost.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from app.batch.cluster import Round, WorkerLost
 from app.batch.making import Work
 from app.batch.questions import Question
+from app.batch.round import Round, WorkerLost
 from app.batch.sources import Source
 
 PAGES = (
@@ -39,7 +39,7 @@ class ClockCrew:
     def __len__(self) -> int:
         return self._workers
 
-    def begin(self, index: int, work: Work, basis: object) -> int:
+    def begin(self, index: int, work: Work, basis: object, ahead: object) -> int:
         tokens = work.source.size_bytes * self._options.tokens_a_page
         takes_s = tokens / self._options.tokens_per_s + len(work.asked) * self._options.answer_s
         until_lost_s = self._rng.expovariate(1 / (self._options.lost_every_h * 3600))
@@ -63,6 +63,9 @@ class ClockCrew:
         return [
             {"status": "ok", "pages": self._work.source.size_bytes, "row": row_id} for _, row_id in self._work.asked
         ]
+
+    def reading(self, index: int) -> None:
+        raise AssertionError("a clock is always done")
 
     def replace(self, index: int) -> None:
         self._ready_at[index] = self.now_s + self._options.start_s
@@ -89,7 +92,7 @@ def main() -> None:
     basis = SimpleNamespace(key=lambda source, question: "", model=SimpleNamespace(name="m", revision="r"))
     batch = SimpleNamespace(work=lambda: works, same=lambda key: None, basis=basis, keep=rows.append)
     crew = ClockCrew(options.workers, rng, options)
-    Round(crew, batch, lambda row: None).run()  # type: ignore[arg-type]
+    Round(crew, batch, lambda row: None, lambda *_: None).run()  # type: ignore[arg-type]
     pages = sum(work.source.size_bytes for work in works)
     found = {
         "documents": options.documents,

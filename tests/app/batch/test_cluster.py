@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from app.batch import Batch, BatchOptions, Question, Row, RowJournal, find_sources
-from app.batch.cluster import AUTO, MAX_LOST, Crew
+from app.batch.cluster import AUTO, Crew
+from app.batch.round import MAX_LOST
 from app.errors import BadRequest
 from app.service import Longleaf
 from app.settings import Settings
@@ -73,7 +74,7 @@ def rows_of(given: Path, work: Path, crew: Crew | None) -> list[Row]:
         if crew is None:
             batch.run(lambda _: None, lambda *_: None)
         else:
-            crew.run(batch, lambda _: None)
+            crew.run(batch, lambda _: None, lambda *_: None)
         found = [{key: value for key, value in row.items() if key != "timing"} for row in batch.rows()]
     longleaf.close()
     return found

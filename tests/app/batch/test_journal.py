@@ -1,6 +1,7 @@
 """The journal: synced lines, torn ends, one writer, and files that are none of its own."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,39 @@ def test_rows_are_dropped_as_a_whole_file(tmp_path: Path) -> None:
             journal.append(each)
     with RowJournal(path, tmp_path) as journal:
         assert journal.same("2".zfill(24)) is None
-        assert journal.drop(lambda each: each["status"] == "failed") == 1
+        assert [journal.status(each) for each in journal.ids()] == ["ok", "failed", "ok"]
+        assert journal.drop({row(2)["id"]}) == 1
+        assert (journal.get(row(2)["id"]), journal.get(row(3)["id"])) == (None, row(3))
         journal.append(row(2))
+        assert journal.same("2".zfill(24)) == row(2)
     assert lines(path) == [row(1), row(3), row(2)]
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".writing"] == []
+
+
+def test_rows_are_read_again_while_others_are_written(tmp_path: Path) -> None:
+    with RowJournal(tmp_path / "rows.jsonl", tmp_path) as journal:
+        for number in range(1, 60):
+            journal.append(row(number))
+            back = number // 2 or 1
+            assert journal.get(row(back)["id"]) == row(back)
+            assert journal.same(str(back).zfill(24)) == row(back)
+        assert list(journal.rows()) == [row(number) for number in range(1, 60)]
+
+
+def test_rows_are_not_kept_in_memory(tmp_path: Path) -> None:
+    with RowJournal(tmp_path / "rows.jsonl", tmp_path) as journal:
+        tracemalloc.start()
+        for number in range(300):
+            journal.append({**row(number), "answer": f"{number} " * 3000})
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 300 * 1000, "bytes, where the rows have five million"
+
+
+def test_a_file_that_was_changed_meanwhile_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowJournal(path, tmp_path) as journal:
+        journal.append(row(1))
+        path.write_bytes(b"something else")
+        with pytest.raises(BadRequest, match="was changed by another program while the batch ran"):
+            journal.get(row(1)["id"])

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from app.batch.cluster import MAX_LOST, Round, WorkerLost
-from app.batch.making import Work
+from app.batch.making import OnReading, Work
 from app.batch.questions import Question
+from app.batch.round import MAX_LOST, Round, WorkerLost
 from app.batch.sources import Source
-from llm.answer import ModelName
+from llm.answer import ModelName, ReadingProgress
 
 QUESTION = Question.of("Is it March?")
 
@@ -27,6 +27,9 @@ class FakeCrew:
         self._workers, self._rng = workers, random.Random(3)
         self._deadly, self._dies_once = set(deadly), set(dies_once)
         self.at_work: dict[int, tuple[int, Work]] = {}
+        self.ahead: dict[int, str] = {}  # what each worker is parsing, by name
+        self.num_ahead = 0  # documents that were parsed already when their turn came
+        self.is_slow = False  # nothing is done at the first look
         self.begun: list[str] = []
         self.handed: list[tuple[str, int]] = []
         self.replaced: list[int] = []
@@ -34,16 +37,24 @@ class FakeCrew:
     def __len__(self) -> int:
         return self._workers
 
-    def begin(self, index: int, work: Work, basis: object) -> int:
+    def begin(self, index: int, work: Work, basis: object, ahead: Source | None) -> int:
         assert index not in [other for other, _ in self.at_work.values()], "the worker has a document already"
         assert work.source.sha256 not in [other.source.sha256 for _, other in self.at_work.values()]
+        self.num_ahead += self.ahead.pop(index, None) == work.source.name
+        if ahead is not None:
+            self.ahead[index] = ahead.name
         self.begun.append(work.source.name)
         self.handed.append((work.source.name, index))
         self.at_work[len(self.begun)] = index, work
         return len(self.begun)
 
-    def first_done(self, begun: Collection[Any]) -> int:
-        return int(self._rng.choice(list(begun)))
+    def first_done(self, begun: Collection[Any]) -> int | None:
+        self.is_slow, was_slow = False, self.is_slow
+        return None if was_slow else int(self._rng.choice(list(begun)))
+
+    def reading(self, index: int) -> tuple[Source, ReadingProgress] | None:
+        work = next(work for at, work in self.at_work.values() if at == index)
+        return None if index == 0 else (work.source, ReadingProgress("read", index, 9, "tokens", 1.0, 1.0))
 
     def rows(self, begun: int) -> list[dict[str, Any]]:
         _, done = self.at_work.pop(begun)
@@ -65,7 +76,9 @@ def row(done: Work) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def run(crew: FakeCrew, works: list[Work]) -> dict[str, dict[str, Any]]:
+def run(
+    crew: FakeCrew, works: list[Work], on_reading: OnReading = lambda source, progress: None
+) -> dict[str, dict[str, Any]]:
     """The rows by source; none is made twice."""
     rows: dict[str, dict[str, Any]] = {}
     by_key: dict[str, dict[str, Any]] = {}
@@ -78,7 +91,7 @@ def run(crew: FakeCrew, works: list[Work]) -> dict[str, dict[str, Any]]:
 
     basis = SimpleNamespace(key=lambda source, question: source.sha256[:4], model=ModelName("m", "r"))
     batch: Any = SimpleNamespace(work=lambda: works, same=by_key.get, basis=basis, keep=keep)
-    Round(crew, batch, lambda made: None).run()
+    Round(crew, batch, lambda made: None, on_reading).run()
     return rows
 
 
@@ -133,3 +146,36 @@ def test_what_cannot_be_read_needs_no_worker() -> None:
     (sha256,) = hashes(1)
     rows = run(crew, [work("bad.pdf", sha256, "bad.pdf cannot be read: it is empty")])
     assert (rows["bad.pdf"]["status"], crew.begun) == ("failed", [])
+
+
+def test_the_next_document_is_parsed_ahead_and_stays_with_its_worker() -> None:
+    crew = FakeCrew(1)
+    run(crew, [work(f"{at}.txt", sha256) for at, sha256 in enumerate(hashes(9))])
+    assert crew.num_ahead == 8
+    crew = FakeCrew(2)
+    of_one = [f"{at * 2:08x}{sha256[8:]}" for at, sha256 in enumerate(hashes(12))]  # the first worker's, all of them
+    run(crew, [work(f"{at}.txt", sha256) for at, sha256 in enumerate(of_one)])
+    of_first = [name for name, index in crew.handed if index == 0]
+    assert len(of_first) < 12, "the second worker has taken none"
+    assert of_first == [f"{at}.txt" for at in range(len(of_first))]
+    assert crew.num_ahead >= len(of_first) - 2  # the last one may have been taken
+
+
+def test_what_cannot_be_read_is_not_parsed_ahead() -> None:
+    crew = FakeCrew(1)
+    good, bad = hashes(2)
+    run(crew, [work("good.pdf", good), work("bad.pdf", bad, "bad.pdf cannot be read: it is empty")])
+    assert crew.ahead == {}
+
+
+def test_how_far_the_workers_are_is_told_while_none_is_done() -> None:
+    crew, told = FakeCrew(5), list[tuple[str, int]]()
+    crew.is_slow = True
+    names = {sha256: f"{at}.txt" for at, sha256 in enumerate(hashes(20))}
+    run(
+        crew,
+        [work(name, sha256) for sha256, name in names.items()],
+        lambda *each: told.append((each[0].name, each[1].done)),
+    )
+    at_work = {index: name for name, index in reversed(crew.handed)}
+    assert told == [(at_work[1], 1), (at_work[2], 2)]  # the first reads nothing, and no more than three are asked
