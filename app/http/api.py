@@ -1,7 +1,8 @@
 """HTTP for programs: /v1 as OpenAI's clients speak it, /api for all of Longleaf, over the same use cases as the page.
 
 Owns the addresses below these two, their types and errors, and the tokens of programs; `app.web.host` owns the server.
-The OpenAPI document is at /api/openapi.json. Guarantees: every request is let in by `Door`; errors are one sentence.
+The OpenAPI document is at /api/openapi.json; each operation is called as its function, so that generated clients read
+well. Guarantees: every request is let in by `Door`; errors are one sentence.
 """
 
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def http_app(services: "Services", door: Door) -> FastAPI:
     """The app that answers for `ROOMS`."""
     api = FastAPI(
         title="Longleaf", version="1", description=ABOUT, openapi_url="/api/openapi.json", docs_url=None,
-        redoc_url=None, redirect_slashes=False,
+        redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name,
         responses={"4XX": {"model": ErrorBody, "description": "One sentence that says what to do."}},
     )  # fmt: skip
     mend_errors(api)

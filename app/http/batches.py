@@ -18,7 +18,7 @@ from app.http.failing import Missing
 from app.http.guard import Door
 from app.http.jobs import changes
 from app.http.paging import MAX_LISTED, Cursor, Limit, paged
-from app.http.shapes import MAX_QUESTION, DocumentKeys, Given
+from app.http.shapes import MAX_QUESTION, DocumentKeys, Given, RowBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class BatchList(BaseModel):
 
 
 class Rows(BaseModel):
-    rows: list[dict[str, Any]] = Field(description="Each the object of an answer, with id, source, status and error.")
+    rows: list[RowBody]
     next: str | None = Field(description="The `cursor` to go on with; null when the batch is over and all were given.")
 
 
@@ -88,7 +88,7 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
             raise Missing(f"there is no batch {batch_id}; it may have been of an earlier run: start it again") from None
 
     @router.post("", status_code=202, dependencies=[may_write], summary="Put the same questions to many documents")
-    def start(asked: BatchAsked, response: Response) -> BatchBody:
+    def start_batch(asked: BatchAsked, response: Response) -> BatchBody:
         ids = list(dict.fromkeys(longleaf.entry(key).id for key in asked.documents))
         text = "\n".join(asked.questions) or asked.fields or ""
         batch_id = tables.start(ids, text, are_fields=not asked.questions)
@@ -96,19 +96,19 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
         return BatchBody.of(batch_id, found(batch_id))
 
     @router.get("", dependencies=[may_read], summary="List the batches that are remembered, oldest first")
-    def listed(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> BatchList:
+    def list_batches(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> BatchList:
         """All that run, and the last eight that are over."""
         shown, following = paged(tables.ids(), str, limit, cursor)
         return BatchList(batches=[BatchBody.of(batch_id, found(batch_id)) for batch_id in shown], next=following)
 
     @router.get("/{batch_id}", dependencies=[may_read], summary="How far a batch is")
-    def show(batch_id: BatchId) -> BatchBody:
+    def show_batch(batch_id: BatchId) -> BatchBody:
         return BatchBody.of(batch_id, found(batch_id))
 
     _row_routes(router, found, may_read)
 
     @router.post("/{batch_id}/cancel", dependencies=[may_write], summary="Stop a batch; its rows so far are kept")
-    def cancel(batch_id: BatchId) -> BatchBody:
+    def cancel_batch(batch_id: BatchId) -> BatchBody:
         """The row that is being made is the last one."""
         found(batch_id)
         tables.stop(batch_id)
@@ -118,8 +118,11 @@ def batch_routes(services: "Services", door: Door, route_class: type[APIRoute]) 
 
 
 def _row_routes(router: APIRouter, found: "Callable[[str], Table]", may_read: Any) -> None:
-    @router.get("/{batch_id}/rows", dependencies=[may_read], summary="The rows that there are, in order")
-    def rows(
+    @router.get(
+        "/{batch_id}/rows", dependencies=[may_read], response_model_exclude_unset=True,
+        summary="The rows that there are, in order",
+    )  # fmt: skip
+    def list_rows(
         batch_id: BatchId,
         limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 100,
         cursor: Annotated[str, Query(pattern="^[0-9]{1,9}$", description="`next` of the page before.")] = "0",
@@ -127,13 +130,14 @@ def _row_routes(router: APIRouter, found: "Callable[[str], Table]", may_read: An
         table, start = found(batch_id), int(cursor)
         shown = table.rows[start : start + limit]
         end = start + len(shown)
-        return Rows(rows=list(shown), next=None if table.over and end >= len(table.rows) else str(end))
+        following = None if table.over and end >= len(table.rows) else str(end)
+        return Rows(rows=[RowBody.model_validate(row) for row in shown], next=following)
 
     @router.get(
         "/{batch_id}/events", dependencies=[may_read], summary="Follow a batch until it is over",
         response_class=StreamingResponse, responses=_STREAM,
     )  # fmt: skip
-    async def events(batch_id: BatchId, request: Request) -> Response:
+    async def follow_batch(batch_id: BatchId, request: Request) -> Response:
         """An event `batch` whenever something changed."""
         await run_in_threadpool(found, batch_id)
 

@@ -166,15 +166,15 @@ def chat_routes(longleaf: Longleaf, asking: Asking, door: Door, route_class: typ
         return there
 
     @router.get("/models", dependencies=[may_read], summary="The model that answers")
-    def models() -> ModelList:
+    def list_models() -> ModelList:
         return ModelList(data=[model()])
 
     @router.get("/models/{name:path}", dependencies=[may_read], summary="One model")
-    def one_model(name: str) -> ModelBody:
+    def show_model(name: str) -> ModelBody:
         return checked(name)
 
     @router.post("/chat/completions", response_model=Completion, summary="Ask, as OpenAI's clients do")
-    async def complete(
+    async def create_chat_completion(
         body: ChatBody, request: Request, caller: Annotated[Caller, Depends(door.lets("read"))]
     ) -> Completion | Response:
         """The last message is the question; earlier ones are named in `longleaf.messages_left_out`."""

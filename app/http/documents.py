@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -32,12 +32,9 @@ MAX_LISTED = 500
 DocumentId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The document's id, whole.")]
 PageNo = Annotated[int, Path(ge=1, lt=10**9, description="From 1; a text or code file is one page.")]
 Name = Annotated[str, Query(min_length=1, max_length=240, description="The file's name with its ending; never a path.")]
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD = {"requestBody": {"required": True, "content": {"application/octet-stream": _BYTES}}}
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": _BYTES}}}
 
 
 def document_routes(services: "Services", door: Door, route_class: "type[APIRoute]") -> APIRouter:
@@ -55,7 +52,7 @@ def _upload_route(router: APIRouter, services: "Services", door: Door) -> None:
         "", status_code=202, response_model=JobBody, dependencies=[Depends(door.lets("write"))], openapi_extra=_UPLOAD,
         summary="Hand over a file or archive, and have it read",
     )  # fmt: skip
-    async def add(
+    async def add_document(
         request: Request,
         response: Response,
         name: Name,
@@ -71,7 +68,7 @@ def _upload_route(router: APIRouter, services: "Services", door: Door) -> None:
             raise BadRequest(f"the name is {name!r}; it must be the name of a file, without folders")
         batch_id = uploads.open()
         try:
-            if not await uploads.write(batch_id, name, request.stream()):
+            if not await uploads.write(batch_id, name, request.stream(), request.headers.get("content-length")):
                 raise BadRequest(f"{name} is empty: the body of the request must be the file")
             (job_id,) = jobs.submit(uploads.hand_over(batch_id), options)
         except BaseException:
@@ -87,7 +84,7 @@ def _library_routes(router: APIRouter, services: "Services", door: Door) -> None
     may_read, may_write = Depends(door.lets("read")), Depends(door.lets("write"))
 
     @router.get("", dependencies=[may_read], summary="List the documents, oldest first")
-    def listed(
+    def list_documents(
         limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
         cursor: Annotated[str | None, Query(max_length=400, description="`next` of the page before.")] = None,
     ) -> DocumentList:
@@ -101,14 +98,14 @@ def _library_routes(router: APIRouter, services: "Services", door: Door) -> None
         )
 
     @router.get("/{document_id}", dependencies=[may_read], summary="Show one document and its files")
-    def show(document_id: DocumentId) -> DocumentWithFiles:
+    def show_document(document_id: DocumentId) -> DocumentWithFiles:
         entry = longleaf.entry(document_id)
         leaves = longleaf.document(entry.id).leaves()
         files = [FileBody(id=leaf.id, name=leaf.name, kind=leaf.kind, pages=len(leaf.pages)) for leaf in leaves]
         return DocumentWithFiles.model_validate({**entry.as_json(), "files": files})
 
     @router.delete("/{document_id}", dependencies=[may_write], summary="Delete a document and every trace of it")
-    def delete(document_id: DocumentId) -> ReceiptBody:
+    def delete_document(document_id: DocumentId) -> ReceiptBody:
         """Says what was removed. What another document of the library holds too is kept for it."""
         return ReceiptBody.model_validate(longleaf.delete(document_id).as_json())
 
@@ -116,7 +113,7 @@ def _library_routes(router: APIRouter, services: "Services", door: Door) -> None
         "/{document_id}/reading", status_code=202, dependencies=[may_write],
         summary="Read a document whole, or go on where its reading stopped",
     )  # fmt: skip
-    def read(document_id: DocumentId, response: Response) -> JobBody:
+    def read_document(document_id: DocumentId, response: Response) -> JobBody:
         job_id = jobs.read(document_id)
         response.headers["location"] = f"/api/jobs/{job_id}"
         return JobBody.of(jobs.job(job_id))
@@ -126,7 +123,7 @@ def _page_routes(router: APIRouter, longleaf: Longleaf, door: Door) -> None:
     may_read = Depends(door.lets("read"))
 
     @router.get("/{document_id}/pages/{page}", dependencies=[may_read], summary="The text of one page of a file")
-    def page_text(document_id: DocumentId, page: PageNo) -> PageBody:
+    def show_page(document_id: DocumentId, page: PageNo) -> PageBody:
         document = longleaf.document(document_id)
         if page > len(document.pages):
             raise Missing(f"{document.name} has no page {page}; it has {len(document.pages)}")
@@ -139,9 +136,9 @@ def _page_routes(router: APIRouter, longleaf: Longleaf, door: Door) -> None:
 
     @router.get(
         "/{document_id}/pages/{page}/image", dependencies=[may_read], summary="The picture of one page, upright",
-        response_class=Response, responses={200: {"content": {"image/png": {}}}},
+        response_class=Response, responses=_PICTURE,
     )  # fmt: skip
-    def page_image(document_id: DocumentId, page: PageNo, dpi: Annotated[int, Query(ge=36, le=300)] = 110) -> Response:
+    def draw_page(document_id: DocumentId, page: PageNo, dpi: Annotated[int, Query(ge=36, le=300)] = 110) -> Response:
         png = longleaf.page_image(document_id, page - 1, dpi)
         return Response(png, media_type="image/png", headers={"cache-control": "private, no-store"})
 

@@ -37,20 +37,20 @@ def job_routes(services: "Services", door: Door, route_class: type[APIRoute]) ->
             raise Missing(str(error)) from None
 
     @router.get("", dependencies=[may_read], summary="List the jobs that are remembered, oldest first")
-    def listed(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> JobList:
+    def list_jobs(limit: Limit = MAX_LISTED, cursor: Cursor = None) -> JobList:
         """All that run or wait, and the last 200 that are over. Jobs live as long as the process."""
         shown, following = paged(jobs.jobs(), lambda status: status.id, limit, cursor)
         return JobList(jobs=[JobBody.of(status) for status in shown], next=following)
 
     @router.get("/{job_id}", dependencies=[may_read], summary="How far a job is")
-    def show(job_id: JobId) -> JobBody:
+    def show_job(job_id: JobId) -> JobBody:
         return JobBody.of(found(job_id))
 
     @router.get(
         "/{job_id}/events", dependencies=[may_read], summary="Follow a job until it is over",
         response_class=StreamingResponse, responses=_STREAM,
     )  # fmt: skip
-    async def events(job_id: JobId, request: Request) -> Response:
+    async def follow_job(job_id: JobId, request: Request) -> Response:
         """An event `job` whenever something changed; the last one has the stage `done`, `failed` or `cancelled`."""
         found(job_id)
 
@@ -61,7 +61,7 @@ def job_routes(services: "Services", door: Door, route_class: type[APIRoute]) ->
         return streamed(changes(look, request))
 
     @router.post("/{job_id}/cancel", dependencies=[may_write], summary="Stop a job; what was read is kept")
-    def cancel(job_id: JobId) -> JobBody:
+    def cancel_job(job_id: JobId) -> JobBody:
         """It is `cancelled` soon after, unless it was over already."""
         found(job_id)
         jobs.cancel(job_id)

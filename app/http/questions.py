@@ -45,7 +45,7 @@ def question_routes(asking: Asking, history: History, door: Door, route_class: t
         return AnswerBody.of(await asking.answer(request, caller, asked))
 
     @router.get("", dependencies=[Depends(door.lets("read"))], summary="List what was asked, oldest first")
-    def listed(
+    def list_answers(
         limit: Limit = 100,
         cursor: Annotated[str, Query(pattern="^[0-9]{1,15}$", description="`next` of the page before.")] = "0",
     ) -> AnswerList:
@@ -55,7 +55,7 @@ def question_routes(asking: Asking, history: History, door: Door, route_class: t
         return AnswerList(answers=shown, next=str(shown[-1].number) if len(kept) > limit else None)
 
     @router.get("/{number}", dependencies=[Depends(door.lets("read"))], summary="One answer that was given")
-    def show(number: Annotated[int, Path(ge=1, lt=10**15)]) -> KeptAnswerBody:
+    def show_answer(number: Annotated[int, Path(ge=1, lt=10**15)]) -> KeptAnswerBody:
         try:
             return KeptAnswerBody.of_kept(history.answer(number))
         except BadRequest as error:

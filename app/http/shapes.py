@@ -3,7 +3,7 @@
 Answers have the keys of `ask --json`, no others; values of the library and the engine are taken as they are.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -98,6 +98,22 @@ class KeptAnswerBody(AnswerBody):
 class AnswerList(BaseModel):
     answers: list[KeptAnswerBody]
     next: str | None = Field(description="The `cursor` of the page that follows; null on the last.")
+
+
+class RowBody(AnswerBody):
+    """A row of a batch: the answer to one question about one document."""
+
+    id: str = Field(description="Names the bytes, the question, the model, the options and the name of the source.")
+    source: str = Field(description="Name of the document.")
+    document: str = Field(description="Its id.")
+    question_id: str
+    status: Literal["ok", "partial", "failed"] = Field(description="`partial`: something was left out, or is no value.")
+    error: str | None = Field(description="One sentence.")
+    field: str | None = Field(None, description="Its name, where a field was asked for; then there is a value.")
+    value: bool | int | float | str | list[bool | int | float | str] | None = Field(
+        None, description="Of the field; null where it was not found."
+    )
+    confidence: float | None = None
 
 
 class DocumentBody(BaseModel):

@@ -1,10 +1,12 @@
 """The routes over the small engine, with the page's server around them."""
 
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from app.http.api import TwoDoors, http_app
@@ -14,6 +16,7 @@ from app.jobs import Jobs
 from app.service import Longleaf
 from app.settings import Settings
 from app.web.host.guard import Guard
+from app.web.host.serving import address_of, bind
 from app.web.host.uploads import Uploads
 from app.web.services import Services
 
@@ -50,6 +53,20 @@ def far(services: Services, tokens: Tokens) -> Iterator[TestClient]:
     """A program that reaches a server which listens on a network."""
     with TestClient(app_of(services, tokens, is_open=False), base_url="http://box:7860") as opened:
         yield opened
+
+
+@pytest.fixture
+def address(services: Services, tokens: Tokens, settings: Settings) -> Iterator[str]:
+    """Of a server on a free port of this computer."""
+    listening = bind(Settings(data_dir=settings.data_dir, port=0))
+    config = uvicorn.Config(app_of(services, tokens, is_open=True), log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield address_of(listening)
+    server.should_exit = True
+    thread.join()
+    listening.close()
 
 
 @pytest.fixture

@@ -5,36 +5,17 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from openai import BadRequestError, NotFoundError, OpenAI
 
-from app.http.tokens import Tokens
-from app.settings import Settings
-from app.web.host.serving import address_of, bind
 from app.web.services import Services
 from tests.app.conftest import FakeEngine
-from tests.app.http.conftest import app_of
 
 QUESTION = "When does the lease begin?"
-
-
-@pytest.fixture
-def address(services: Services, tokens: Tokens, settings: Settings) -> Iterator[str]:
-    listening = bind(Settings(data_dir=settings.data_dir, port=0))
-    config = uvicorn.Config(app_of(services, tokens, is_open=True), log_level="warning", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    yield address_of(listening)
-    server.should_exit = True
-    thread.join()
-    listening.close()
 
 
 @pytest.fixture
