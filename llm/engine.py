@@ -24,6 +24,7 @@ from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
 from llm.eyes import ShownPages
 from llm.kv.codec import KVDtype
+from llm.memory import give_back
 from llm.pages import PageSource
 
 _YIELD_S = 0.005
@@ -214,6 +215,7 @@ class Engine:
             with self._queue.computing(self._desk):
                 step = next(steps, None)
             if step is None:
+                give_back()
                 return
             yield step
 
@@ -229,8 +231,11 @@ class Engine:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._queue.counted(), self._queue.computing(self._desk):
-            yield
+        try:
+            with self._queue.counted(), self._queue.computing(self._desk):
+                yield
+        finally:
+            give_back()
 
     def coverage(self, documents: Sequence[Document]) -> Coverage:
         """What a question about the documents would see, without asking."""
