@@ -82,25 +82,26 @@ class Jobs:
         self._queue(jobs, self._adding)
         return [job.status.id for job in jobs]
 
-    def read(self, entry_id: str) -> str:
+    def read(self, entry_id: str, job_id: str | None = None) -> str:
         """Queues the whole reading of a document of the library, or finds that it is queued; the job's id.
 
-        Raises NotInLibrary.
+        `job_id`: which it had in an earlier process. Raises NotInLibrary.
         """
         entry = self._longleaf.entry(entry_id)
         for status in self.jobs():
             if status.entry_id == entry.id and not status.is_finished:
                 return status.id
-        job = _Job(JobStatus(_new_id(), entry.name, entry_id=entry.id, problems=entry.problems), None, ReadOptions())
+        status = JobStatus(job_id or _new_id(), entry.name, entry_id=entry.id, problems=entry.problems)
+        job = _Job(status, None, ReadOptions())
         self._queue([job], self._adding)
         return job.status.id
 
     def resume(self) -> list[str]:
-        """Queues the readings that an earlier process did not finish; the jobs' ids."""
+        """Queues the readings that an earlier process did not finish; the jobs' ids, which they had there, too."""
         job_ids = []
-        for entry_id in self._parked.ids():
+        for entry_id, job_id in self._parked.jobs().items():
             try:
-                job_ids.append(self.read(entry_id))
+                job_ids.append(self.read(entry_id, job_id))
             except NotInLibrary:  # deleted meanwhile
                 self._parked.remove(entry_id)
         return job_ids
@@ -192,7 +193,7 @@ class Jobs:
                 entry_id = entry.id
                 self._update(job, entry_id=entry_id, problems=entry.problems, done=0, total=0)
             assert entry_id is not None, "a job has a source or a document"
-            self._parked.add(entry_id)
+            self._parked.add(entry_id, job.status.id)
             self._follow(job, self._longleaf.prepare([entry_id], job.cancel))
             entry = self._longleaf.entry(entry_id)
             if job.cancel.is_set() or entry.is_read:

@@ -16,42 +16,47 @@ _log = logging.getLogger(__name__)
 
 
 class Parked:
-    """Ids of documents whose reading was begun or is queued. Safe to use from several threads."""
+    """Documents whose reading was begun or is queued, with the ids of the jobs. Safe to use from several threads."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE
         self._lock = threading.Lock()
-        self._ids = self._read()
+        self._jobs = self._read()
 
-    def ids(self) -> list[str]:
-        """In the order in which they were queued."""
+    def jobs(self) -> dict[str, str]:
+        """Id of a document -> id of the job that reads it, in the order in which they were queued."""
         with self._lock:
-            return list(self._ids)
+            return dict(self._jobs)
 
-    def add(self, entry_id: str) -> None:
+    def add(self, entry_id: str, job_id: str) -> None:
         with self._lock:
-            if entry_id not in self._ids:
-                self._ids.append(entry_id)
+            if self._jobs.get(entry_id) != job_id:
+                self._jobs[entry_id] = job_id
                 self._write()
 
     def remove(self, entry_id: str) -> None:
         with self._lock:
-            if entry_id in self._ids:
-                self._ids.remove(entry_id)
+            if self._jobs.pop(entry_id, None) is not None:
                 self._write()
 
-    def _read(self) -> list[str]:
+    def _read(self) -> dict[str, str]:
         try:
             value = json.loads(self._path.read_text(encoding="utf-8"))
-            return [str(entry_id) for entry_id in value["readings"]]
+            return {str(entry_id): str(job_id) for entry_id, job_id in value["jobs"].items()}
         except FileNotFoundError:
-            return []
-        except (OSError, ValueError, KeyError, TypeError) as error:  # at worst a reading waits for a click
+            return {}
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:  # at worst a reading waits for a click
             _log.warning("the list of readings to take up again cannot be read: %s", error)
-            return []
+            return {}
 
     def _write(self) -> None:
         handle, copy = tempfile.mkstemp(dir=self._path.parent, prefix=f".{FILE}-")  # 0600
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump({"readings": self._ids}, stream)
+            json.dump({"jobs": self._jobs}, stream)
         os.replace(copy, self._path)

@@ -128,6 +128,14 @@ class Catalogue:
         )  # fmt: skip
         return {row[0] for row in rows}
 
+    def beginning(self, prefix: str) -> list[str]:
+        """Ids of documents that begin so; of more than two only two."""
+        rows = self.rows("SELECT DISTINCT id FROM documents WHERE substr(id, 1, ?) = ? LIMIT 2", len(prefix), prefix)
+        return [row[0] for row in rows]
+
+    def entry_ids(self) -> list[str]:
+        return [row[0] for row in self.rows("SELECT id FROM entries")]
+
     def document_ids(self) -> set[str]:
         return {row[0] for row in self.rows("SELECT DISTINCT id FROM documents")}
 

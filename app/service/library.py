@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OnSource = Callable[["SourceProgress"], None]
 MIN_DPI, MAX_DPI = 20, 400
+MIN_PREFIX = 8  # characters of a document's id
 KEPT_IN_MEMORY = 16  # documents; a page turned must not parse the whole book's JSON again
 
 
@@ -130,6 +131,14 @@ class Library:
                 self._recent.pop(oldest, None)
             self._recent[key] = document
         return document
+
+    def place_of(self, leaf_prefix: str) -> tuple[str, str]:
+        """The ids of an entry and of its leaf that begins so. Raises NotInLibrary."""
+        found = self.catalogue.beginning(leaf_prefix.lower()) if len(leaf_prefix) >= MIN_PREFIX else []
+        for entry_id in self.catalogue.entry_ids() if len(found) == 1 else ():
+            if found[0] in self.catalogue.reached(entry_id):
+                return entry_id, found[0]
+        raise NotInLibrary(f"the library has no document {leaf_prefix[:12]!r}; it may have been deleted")
 
     def _read_again(self, document_id: str, how: str) -> Document:
         """Of a single file that an older Longleaf had parsed into another format. Folders must be handed over again."""

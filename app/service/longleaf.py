@@ -138,6 +138,10 @@ class Longleaf:
         """Any catalogued document, or member of one, by id. Raises NotInLibrary."""
         return self._library.document(document_id)
 
+    def place_of(self, leaf_prefix: str) -> tuple[str, str]:
+        """The ids of an entry and of its leaf, the latter from how it begins (at least 8 characters). NotInLibrary."""
+        return self._library.place_of(leaf_prefix)
+
     def page_image(self, leaf_id: str, page_index: int, dpi: int = 110) -> bytes:
         """PNG of one page of a PDF or image. Raises NotInLibrary, BadRequest, OriginalMissing, IngestError."""
         return self._library.page_image(leaf_id, page_index, dpi)

@@ -18,9 +18,11 @@ from app.web.render import library as fragments
 from app.web.render.answer import in_progress
 from app.web.services import Services
 from app.web.state import PageState, Shelf, Starter
+from app.web.texts import t
 from app.web.theme import HIDDEN, fragment
 from ingest.options import PageRange, ReadOptions
 
+MAX_NAMED = 8  # jobs in an address
 BUSY_S, IDLE_S = 1.0, 5.0  # how often the page looks for news
 
 
@@ -29,16 +31,16 @@ class AddPanel:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.drop = fragment("ll-drop", fragments.drop_zone())
-        with gr.Accordion("Options for what is added", open=False, elem_id="ll-options"):
-            self.pages = gr.Textbox(label="Pages", placeholder="all, or 3-7,12", max_lines=1)
+        self.drop = fragment("ll-drop", fragments.drop_zone(services.uploads.limits))
+        with gr.Accordion(t("Options for what is added"), open=False, elem_id="ll-options"):
+            self.pages = gr.Textbox(label=t("Pages"), placeholder=t("all, or 3-7,12"), max_lines=1)
             self.password = gr.Textbox(
-                label="Password", type="password", placeholder="of an encrypted file", max_lines=1
+                label=t("Password"), type="password", placeholder=t("of an encrypted file"), max_lines=1
             )
-            self.ocr = gr.Checkbox(True, label="Recognise text on scans and pictures")
+            self.ocr = gr.Checkbox(True, label=t("Recognise text on scans and pictures"))
             with gr.Column(visible=services.paths_allowed, elem_id="ll-path"):
-                self.path = gr.Textbox(label="Path on this computer", placeholder="/home/you/papers", max_lines=1)
-                self.add_path = gr.Button("Add this path", size="sm", elem_id="ll-add-path")
+                self.path = gr.Textbox(label=t("Path on this computer"), placeholder="/home/you/papers", max_lines=1)
+                self.add_path = gr.Button(t("Add this path"), size="sm", elem_id="ll-add-path")
 
     def wire(
         self,
@@ -80,9 +82,9 @@ class AddPanel:
 
         def submit() -> list[str]:
             if not self._services.paths_allowed:
-                raise BadRequest("paths can be typed only on the computer that Longleaf runs on; upload the files")
+                raise BadRequest(t("paths can be typed only on the computer that Longleaf runs on; upload the files"))
             if not path.strip():
-                raise BadRequest("the path is empty; type where the file or folder is")
+                raise BadRequest(t("the path is empty; type where the file or folder is"))
             source = Path(path.strip()).expanduser().absolute()
             return self._submit([(source, source.name)], _options(pages, password, ocr))
 
@@ -98,7 +100,7 @@ class AddPanel:
         if not isinstance(shelf_after, Shelf):
             return shelf_after, *rest, gr.skip()
         shelf_after = replace(shelf_after, starter=Starter(next(iter(shelf_after.fresh)), question))
-        return shelf_after, *rest, in_progress(question, f"Reading {name} first", None, "", 0)
+        return shelf_after, *rest, in_progress(question, t("Reading {document} first", document=name), None, "", 0)
 
     def retry(self, event: gr.EventData, shelf: Shelf, pages: str, password: str, ocr: bool) -> tuple[Any, ...]:
         """Once more what failed, with the options as they are now: a password, say."""
@@ -117,7 +119,12 @@ class AddPanel:
             job_ids = submit()
         except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
             return gr.skip(), fragments.refusal(sentence(error)), gr.skip(), gr.skip()
-        return replace(shelf, fresh=frozenset(job_ids), starter=None), "", gr.Timer(BUSY_S), ""
+        return (
+            replace(shelf, fresh=frozenset(job_ids), jobs=tuple(job_ids[:MAX_NAMED]), starter=None),
+            "",
+            gr.Timer(BUSY_S),
+            "",
+        )
 
     def _submit(
         self, sources: Sequence[tuple[Path, str]], options: ReadOptions, batch_id: str | None = None

@@ -15,15 +15,17 @@ import gradio as gr
 
 from app.errors import LongleafAppError, sentence_of
 from app.service import Entry, KeptAnswer
-from app.web.asking import FAULT, Progress, Questions
+from app.web.asking import FAULT, Progress
 from app.web.events import act_of, arg_of, position, sentence, text_of
 from app.web.render import answer as fragments
 from app.web.render.library import job_facts
 from app.web.samples import questions_for
 from app.web.services import Services
 from app.web.state import Ask, PageState, View
+from app.web.texts import t, tn
 from app.web.theme import HIDDEN, fragment
-from llm.answer import Answer
+from ingest.document import Page
+from llm.answer import Answer, Citation
 
 log = logging.getLogger(__name__)
 MAX_QUESTION = 4000  # characters
@@ -33,19 +35,19 @@ MAX_NUMBER = 1_000_000_000
 class AskPanel:
     """Built inside the page's layout; `wire` connects it."""
 
-    def __init__(self, services: Services, questions: Questions) -> None:
+    def __init__(self, services: Services) -> None:
         self._longleaf, self._jobs, self._samples = services.longleaf, services.jobs, services.samples
-        self._questions = questions
+        self._questions = services.questions
         self.running = gr.State(None)  # id of the question that is being answered
         self.scope = fragment("ll-scope")
         with gr.Row(elem_id="ll-composer"):
             self.question = gr.Textbox(
-                show_label=False, label="Question", placeholder="Ask a question",
+                show_label=False, label=t("Question"), placeholder=t("Ask a question"),
                 lines=1, max_lines=8, max_length=MAX_QUESTION, autofocus=True, container=False, elem_id="ll-question",
                 html_attributes=gr.InputHTMLAttributes(autocapitalize="sentences", spellcheck=True),
             )  # fmt: skip
-            self.send = gr.Button("Ask", variant="primary", elem_id="ll-send", min_width=72, scale=0)
-            self.stop = gr.Button("Stop", visible=False, elem_id="ll-stop", min_width=72, scale=0)
+            self.send = gr.Button(t("Ask"), variant="primary", elem_id="ll-send", min_width=72, scale=0)
+            self.stop = gr.Button(t("Stop"), visible=False, elem_id="ll-stop", min_width=72, scale=0)
         self.chips = fragment("ll-chips")
         self.welcome = fragment("ll-welcome")
         self.answer = fragment("ll-answer")
@@ -150,7 +152,7 @@ class AskPanel:
                 yield self._streamed(progress, run_id, view) if not progress.over else self._over(progress)
         except Exception:
             log.exception("showing an answer failed")
-            yield _update(answer=fragments.failed(ask.question, FAULT), running=None, asking=False)
+            yield _update(answer=fragments.failed(ask.question, t(FAULT)), running=None, asking=False)
 
     def _opened(self, kept: KeptAnswer) -> tuple[Any, ...]:
         """A kept answer, its documents chosen again."""
@@ -165,7 +167,7 @@ class AskPanel:
     def _streamed(self, progress: Progress, run_id: str, view: View | None) -> tuple[Any, ...]:
         return _update(
             answer=fragments.in_progress(
-                progress.question, self._waits_for(progress) or progress.status, progress.reading, progress.text,
+                progress.question, self._waits_for(progress) or _status(progress), progress.reading, progress.text,
                 len(progress.citations), run_id,
             ),
             view=view, running=run_id, question="", asking=True, chips="", welcome="", chosen=progress.ids,
@@ -177,12 +179,14 @@ class AskPanel:
         if progress.citations:
             return None
         working = (job for job in self._jobs.jobs() if job.entry_id in progress.ids and job.stage in ("parse", "index"))
-        return next((f"{job.name} is made ready first. {job_facts(job)}" for job in working), None)
+        job = next(working, None)
+        if job is None:
+            return None
+        return f"{t('{document} is made ready first.', document=job.name)} {job_facts(job)}"
 
     def _over(self, progress: Progress) -> tuple[Any, ...]:
         if progress.answer is None or progress.error is not None:
-            sentence = progress.error or FAULT
-            failed = fragments.failed(progress.question, sentence, progress.text)
+            failed = fragments.failed(progress.question, t(progress.error or FAULT), progress.text)
             return _update(answer=failed, running=None, question=progress.question, asking=False)
         answer = progress.answer
         if not answer.found and not answer.citations:  # then the nearest passages are shown
@@ -259,7 +263,16 @@ class AskPanel:
             return []
 
     def _answered(self, answer: Answer, kept: KeptAnswer | None) -> str:
-        return fragments.answered(answer, kept, self._longleaf.history.permalink(kept.number) if kept else "")
+        permalink = self._longleaf.history.permalink(kept.number) if kept else ""
+        return fragments.answered(answer, kept, permalink, [self._page_of(cite) for cite in answer.citations])
+
+    def _page_of(self, cite: Citation) -> Page | None:
+        """The page that is cited, if it is there still."""
+        try:
+            pages = self._longleaf.document(cite.document).pages
+        except LongleafAppError:
+            return None
+        return pages[cite.page_index] if cite.page_index < len(pages) else None
 
     def _is_current(self, kept: KeptAnswer) -> bool:
         """Whether the documents that it cites are still in the library."""
@@ -270,6 +283,13 @@ class AskPanel:
             log.info("an answer is not shown any more: %s", sentence_of(error))
             return False
         return True
+
+
+def _status(progress: Progress) -> str:
+    """What is being done for a question before its first word."""
+    if progress.ahead and not progress.citations:
+        return tn("{n} question is answered before yours", "{n} questions are answered before yours", progress.ahead)
+    return t(progress.status)
 
 
 def _view_of(kept: KeptAnswer, at: int = 0) -> View:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 from app.errors import BadRequest, sentence_of
 from app.service import KeptAnswer, Longleaf
+from app.web.texts import noted, t
 from llm.answer import Answer, AskOptions, Citation, Event, EvidenceFound, ReadingProgress, TextDelta, ThinkingDelta
 
 log = logging.getLogger(__name__)
 KEPT = 64  # finished questions that a page can still look up
 LOOK_EVERY_S = 0.1  # how often a page is told of new words
 STILL_EVERY_S = 1.0  # how often a page is told that nothing is new
-FAULT = "Longleaf failed at this question; its log says more."
+FAULT = noted("Longleaf failed at this question; its log says more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Progress:
     question: str
     ids: tuple[str, ...] = ()  # of the documents that it is put to
     conversation: str = ""
-    status: str = "Opening the documents and the model"
+    status: str = noted("Opening the documents and the model")
+    ahead: int = 0  # questions of others that are answered before
     reading: ReadingProgress | None = None
     citations: tuple[Citation, ...] = ()
     text: str = ""
@@ -43,7 +45,7 @@ class Progress:
         if isinstance(event, ReadingProgress):
             return replace(self, reading=event)
         if isinstance(event, EvidenceFound):
-            return replace(self, citations=event.citations, reading=None, status="Writing the answer")
+            return replace(self, citations=event.citations, reading=None, status=noted("Writing the answer"))
         if isinstance(event, TextDelta):
             return replace(self, text=self.text + event.text, reading=None)
         if isinstance(event, ThinkingDelta):
@@ -66,8 +68,7 @@ class _Running:
 
     def waits(self, ahead: int) -> None:
         """Others asked before."""
-        before = "1 question is" if ahead == 1 else f"{ahead:,} questions are"
-        self.put(replace(self.progress, status=f"{before} answered before yours", reading=None))
+        self.put(replace(self.progress, ahead=ahead, reading=None))
 
 
 class Questions:
@@ -84,9 +85,9 @@ class Questions:
         Raises BadRequest without question or document.
         """
         if not question.strip():
-            raise BadRequest("the question is empty; write one")
+            raise BadRequest(t("the question is empty; write one"))
         if not ids:
-            raise BadRequest("no document is chosen; tick at least one in the list")
+            raise BadRequest(t("no document is chosen; tick at least one in the list"))
         run_id = secrets.token_hex(8)
         running = _Running(Progress(question.strip(), tuple(ids), conversation or secrets.token_hex(8)))
         with self._lock:
@@ -144,7 +145,9 @@ class Questions:
                 log.exception("a question failed")
             running.put(replace(running.progress, error=sentence or FAULT))
         if running.progress.answer is None and running.progress.error is None:
-            running.put(replace(running.progress, error="Stopped before an answer came. What was read so far is kept."))
+            running.put(
+                replace(running.progress, error=noted("Stopped before an answer came. What was read so far is kept."))
+            )
         running.put(replace(running.progress, over=True))
 
     def _forget_oldest(self) -> None:

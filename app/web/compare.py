@@ -16,6 +16,7 @@ from app.web.render import compare as fragments
 from app.web.render.basics import escape
 from app.web.services import Services
 from app.web.state import PageState, View
+from app.web.texts import t
 from app.web.theme import HIDDEN, fragment
 
 PACKAGED, BASE = "leafmoe-135m", "smollm2-135m"
@@ -35,21 +36,21 @@ class ComparePanel:
         ]
         with gr.Column(elem_id="ll-compare", min_width=0):
             self.models = gr.CheckboxGroup(
-                names, value=[names[0], BASE] if names[0] != BASE else names[:2], label="Models",
+                names, value=[names[0], BASE] if names[0] != BASE else names[:2], label=t("Models"),
                 elem_id="ll-compare-models",
             )  # fmt: skip
             self.more = gr.Textbox(
-                label="More models, one a line", lines=1, max_lines=6, max_length=MAX_NAMED,
-                placeholder="a checkpoint folder, a name on the hub, or openai:http://HOST:PORT/v1#MODEL",
+                label=t("More models, one a line"), lines=1, max_lines=6, max_length=MAX_NAMED,
+                placeholder=t("a checkpoint folder, a name on the hub, or openai:http://HOST:PORT/v1#MODEL"),
                 visible=services.paths_allowed, elem_id="ll-compare-more",
             )  # fmt: skip
             with gr.Row(elem_id="ll-compare-row"):
                 self.question = gr.Textbox(
-                    show_label=False, label="Question for all of them", placeholder="Ask all of them a question",
+                    show_label=False, label=t("Question for all of them"), placeholder=t("Ask all of them a question"),
                     lines=1, max_lines=6, max_length=MAX_QUESTION, container=False, elem_id="ll-compare-question",
                 )  # fmt: skip
-                self.go = gr.Button("Compare", variant="primary", elem_id="ll-compare-go", scale=0, min_width=72)
-                self.stop = gr.Button("Stop", visible=False, elem_id="ll-compare-stop", scale=0, min_width=72)
+                self.go = gr.Button(t("Compare"), variant="primary", elem_id="ll-compare-go", scale=0, min_width=72)
+                self.stop = gr.Button(t("Stop"), visible=False, elem_id="ll-compare-stop", scale=0, min_width=72)
             self.lanes = fragment("ll-compare-lanes", fragments.empty())
 
     def wire(self, page: gr.Blocks, state: PageState) -> None:

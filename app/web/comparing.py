@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from app.comparing import Failed, Step, check_models, compare
 from app.errors import BadRequest, sentence_of
 from app.service import Longleaf
+from app.web.texts import noted, t
 from llm.answer import Answer, Answered, AskOptions, EvidenceFound, ReadingProgress, TextDelta
 
 log = logging.getLogger(__name__)
 KEPT = 8
 LOOK_EVERY_S = 0.25
-FAULT = "Longleaf failed at this comparison; its log says more."
+FAULT = noted("Longleaf failed at this comparison; its log says more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Lane:
     """How far one model is."""
 
     model: str | None  # as it was named; None: the packaged one
-    status: str = "Waits for its turn"
+    status: str = noted("Waits for its turn")
     reading: ReadingProgress | None = None
     text: str = ""
     answer: Answer | None = None
@@ -36,9 +37,9 @@ class Lane:
     def after(self, step: Step) -> "Lane":
         event = step.event
         if isinstance(event, ReadingProgress):
-            return replace(self, reading=event, status="Reading")
+            return replace(self, reading=event, status=noted("Reading"))
         if isinstance(event, EvidenceFound):
-            return replace(self, reading=None, status="Writing the answer")
+            return replace(self, reading=None, status=noted("Writing the answer"))
         if isinstance(event, TextDelta):
             return replace(self, reading=None, text=self.text + event.text)
         if isinstance(event, Answered):
@@ -74,9 +75,9 @@ class Comparisons:
     def start(self, ids: Sequence[str], question: str, models: Sequence[str | None]) -> str:
         """Its id, which cannot be guessed. Raises BadRequest, ModelNotFound."""
         if not question.strip():
-            raise BadRequest("the question is empty; write one")
+            raise BadRequest(t("the question is empty; write one"))
         if not ids:
-            raise BadRequest("no document is chosen; tick at least one in the list")
+            raise BadRequest(t("no document is chosen; tick at least one in the list"))
         check_models(self._longleaf, models)
         running = _Running(Comparison(question.strip(), tuple(ids), tuple(Lane(model) for model in models)))
         comparison_id = secrets.token_hex(8)
@@ -85,6 +86,11 @@ class Comparisons:
             self._running[comparison_id] = running
         threading.Thread(target=self._compare, args=(running,), daemon=True).start()
         return comparison_id
+
+    @property
+    def are_running(self) -> bool:
+        with self._lock:
+            return any(not running.comparison.over for running in self._running.values())
 
     def latest(self) -> str | None:
         with self._lock:
@@ -96,7 +102,7 @@ class Comparisons:
             running = self._running.get(comparison_id)
         there = {entry.id for entry in self._longleaf.entries()}
         if running is None or not set(running.comparison.ids) <= there:
-            raise BadRequest("this comparison is not there any more; compare again")
+            raise BadRequest(t("this comparison is not there any more; compare again"))
         return running.comparison
 
     def follow(self, comparison_id: str) -> Iterator[Comparison]:
@@ -131,7 +137,9 @@ class Comparisons:
                 log.exception("a comparison failed")
             running.comparison = replace(running.comparison, error=sentence or FAULT)
         ended = tuple(
-            lane if lane.answer or lane.error else replace(lane, reading=None, error="Stopped before an answer came.")
+            lane
+            if lane.answer or lane.error
+            else replace(lane, reading=None, error=noted("Stopped before an answer came."))
             for lane in running.comparison.lanes
         )
         running.comparison = replace(running.comparison, lanes=ended, over=True)

@@ -7,9 +7,10 @@ import logging
 import gradio as gr
 
 from app.errors import sentence_of
+from app.web.texts import noted, t
 
 log = logging.getLogger(__name__)
-FAULT = "Longleaf failed at this; its log says more."
+FAULT = noted("Longleaf failed at this; its log says more.")
 
 
 def act_of(event: gr.EventData) -> str:
@@ -49,4 +50,4 @@ def sentence(error: Exception) -> str:
     known = str(error) if isinstance(error, ValueError) else sentence_of(error)
     if known is None:
         log.error("the page failed", exc_info=error)
-    return known or FAULT
+    return known or t(FAULT)

@@ -13,13 +13,14 @@ import gradio as gr
 from app.errors import BadRequest, LongleafAppError
 from app.jobs import JobStatus
 from app.service import Entry
-from app.web.adding import BUSY_S, IDLE_S
+from app.web.adding import BUSY_S, IDLE_S, MAX_NAMED
 from app.web.events import act_of, arg_of, position, sentence, text_of, ticked_of
 from app.web.render import library as fragments
 from app.web.render.answer import failed
 from app.web.render.sharing import share_tool, shared_list
 from app.web.services import Services
 from app.web.state import Ask, PageState, Shelf, Starter, View
+from app.web.texts import t
 from app.web.theme import HIDDEN, fragment
 
 MAX_QUERY = 200  # characters
@@ -33,8 +34,8 @@ class LibraryPanel:
         self._services = services
         self.notice = fragment("ll-notice")
         self.query = gr.Textbox(
-            show_label=False, label="Find in the library", placeholder="Find by name, tag or content", max_lines=1,
-            max_length=MAX_QUERY, container=False, elem_id="ll-find",
+            show_label=False, label=t("Find in the library"), placeholder=t("Find by name, tag or content"),
+            max_lines=1, max_length=MAX_QUERY, container=False, elem_id="ll-find",
         )  # fmt: skip
         self.hits = fragment("ll-hits")
         self.jobs = fragment("ll-jobs")
@@ -50,7 +51,7 @@ class LibraryPanel:
             self.shared,
         ]  # fmt: skip
         seen = [state.chosen, state.shelf, state.ask]
-        page.load(self.refresh, seen, news, **HIDDEN)
+        page.load(self.arrive, seen, news, **HIDDEN)
         self.timer.tick(self.refresh, seen, news, **HIDDEN)
         acted = [self.documents, self.jobs, self.notice, state.chosen, state.shelf, state.view, self.shared]
         for panel in (self.documents, self.jobs, self.notice, self.shared):
@@ -59,6 +60,16 @@ class LibraryPanel:
         self.query.input(self.find_name, [self.query, state.chosen, state.shelf], found, **HIDDEN)
         self.query.submit(self.find_content, [self.query], [self.hits], **HIDDEN)
         self.hits.select(self.open_hit, [self.query], [state.view], **HIDDEN)
+
+    def arrive(self, chosen: Choice, shelf: Shelf, ask: Ask, request: gr.Request) -> tuple[Any, ...]:
+        """The lists, with the documents of the readings that the address names chosen."""
+        named = str(request.query_params.get("job") or "")[:200].split(",")[:MAX_NAMED]
+        known = tuple(job.id for job in self._services.jobs.jobs() if job.id in named)
+        if known:
+            shelf = replace(shelf, fresh=frozenset(known), jobs=known)
+        lists = list(self.refresh(chosen, shelf, ask))
+        lists[4] = shelf if known else lists[4]
+        return tuple(lists)
 
     def refresh(self, chosen: Choice, shelf: Shelf, ask: Ask) -> tuple[Any, ...]:
         """The lists as they are now; new documents of this page become the chosen ones; a ready starter is asked."""
@@ -109,7 +120,7 @@ class LibraryPanel:
                     chosen_after = tuple(other for other in chosen_after if other != doc_id)
                     shelf_after, view_after = replace(shelf, confirming=None), self._still_there(view)
                 case "read", doc_id:
-                    self._services.jobs.read(doc_id)
+                    shelf_after = replace(shelf, jobs=(self._services.jobs.read(doc_id),))
                 case "cancel", job_id:
                     self._services.jobs.cancel(job_id)
                 case "dismiss", job_id:
@@ -141,7 +152,7 @@ class LibraryPanel:
         """Shares a document in a collection, withdraws one, or takes a copy of another's. BadRequest, OSError."""
         sharing = self._services.sharing
         if sharing is None:
-            raise BadRequest("there is nobody here to share with")
+            raise BadRequest(t("there is nobody here to share with"))
         if deed == "withdraw":
             sharing.withdraw(arg)
         elif deed == "take":
@@ -178,10 +189,12 @@ class LibraryPanel:
         return [entry.id for entry in self._entries() if fragments.is_named(entry, shelf.query)]
 
     def _listing(self, chosen: Choice, shelf: Shelf) -> str:
-        jobs = {job.entry_id: job for job in self._services.jobs.jobs() if job.entry_id is not None}
+        statuses = self._services.jobs.jobs()
+        jobs = {job.entry_id: job for job in statuses if job.entry_id is not None}
+        named = [job.id for job in statuses if job.id in shelf.jobs and not job.is_finished]
         sharing = self._services.sharing
         shared = {one.document: one for one in sharing.own()} if sharing is not None else {}
-        return fragments.document_list(
+        return fragments.named_jobs(named) + fragments.document_list(
             self._entries(), chosen or (), shelf.confirming, jobs, tagging=shelf.tagging, query=shelf.query,
             share_tool=lambda entry: share_tool(entry, shared, shelf.sharing == entry.id) if sharing else "",
         )  # fmt: skip
@@ -199,7 +212,7 @@ class LibraryPanel:
     def _opened(self, doc_id: str) -> View:
         leaf = next((leaf for leaf in self._services.longleaf.document(doc_id).leaves() if leaf.pages), None)
         if leaf is None:
-            raise BadRequest("this document has no page that could be shown")
+            raise BadRequest(t("this document has no page that could be shown"))
         return View(document=doc_id, leaf=leaf.id)
 
     def _still_there(self, view: View) -> View:
@@ -235,4 +248,4 @@ def _not_asked(starter: Starter | None, job: JobStatus | None) -> Any:
     """What stands in the answer's place when a sample could not be read after all."""
     if starter is None or job is None or job.stage not in ("failed", "cancelled"):
         return gr.skip()
-    return failed(starter.question, job.error or "Not asked: reading the sample was cancelled.")
+    return failed(starter.question, job.error or t("Not asked: reading the sample was cancelled."))

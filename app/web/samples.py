@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.web.texts import noted
+
 SAMPLES_DIR = Path(__file__).parents[2] / "assets" / "samples"
 
 
@@ -17,10 +19,10 @@ class Sample:
     def kind(self) -> str:
         """What it is, for a person who chooses one."""
         if self.path.is_dir() or self.path.suffix in (".zip", ".gz", ".tar"):
-            return "Repository"
+            return noted("Repository")
         if self.path.suffix in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"):
-            return "Scan"
-        return "PDF" if self.path.suffix == ".pdf" else "Document"
+            return noted("Scan")
+        return noted("PDF") if self.path.suffix == ".pdf" else noted("Document")
 
 
 def load_samples(folder: Path = SAMPLES_DIR) -> tuple[Sample, ...]:

@@ -1,11 +1,13 @@
-"""What the panels work with: library, background work, uploads, samples, tables, comparisons."""
+"""What the panels work with: library, background work, uploads, samples, questions, tables, comparisons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from app.jobs import Jobs
 from app.service import Longleaf
 from app.service.sharing import Sharing
+from app.web.asking import Questions
 from app.web.comparing import Comparisons
 from app.web.host.uploads import Uploads
 from app.web.samples import Sample
@@ -26,8 +28,22 @@ class Services:
     paths_allowed: bool
     person: str | None = None
     is_admin: bool = False
-    banner: str = ""
+    banner: Callable[[], str] = str
     sharing: Sharing | None = None  # with others on the same server; None where there are none
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something goes on for which nobody need look."""
+        return (
+            any(not job.is_finished for job in self.jobs.jobs())
+            or self.questions.latest() is not None
+            or self.tables.are_filling
+            or self.comparisons.are_running
+        )
+
+    @cached_property
+    def questions(self) -> Questions:
+        return Questions(self.longleaf)
 
     @cached_property
     def tables(self) -> Tables:

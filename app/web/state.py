@@ -22,6 +22,7 @@ class Shelf:
     """The library panel: which jobs this page started last, what it looks for, what is being changed."""
 
     fresh: frozenset[str] = frozenset()  # jobs whose documents become the chosen ones
+    jobs: tuple[str, ...] = ()  # what this page began last; its address names them while they go on
     query: str = ""  # names and tags that hold it are listed
     confirming: str | None = None  # document whose deletion waits for a yes
     tagging: str | None = None  # document whose tags are being written
@@ -40,6 +41,7 @@ class View:
     at: int | None = None  # which citation is shown; None: none of them
     first_line: int | None = None  # of a long text: where the shown part starts; None: around the citation
     looks: tuple[Look, ...] = ()  # where the model looked for the answer
+    linked: tuple[int, int] | None = None  # the lines that a link leads to, both from 1
 
     @classmethod
     def of(cls, citations: tuple[Citation, ...], at: int = 0, looks: tuple[Look, ...] = ()) -> "View":

@@ -14,13 +14,13 @@ from app.web.render import table as fragments
 from app.web.render.basics import escape
 from app.web.services import Services
 from app.web.state import PageState, View
+from app.web.texts import t
 from app.web.theme import HIDDEN, fragment
 from ingest.document import Box
 from llm.answer import Citation
 
-QUESTIONS, FIELDS = "Questions", "Fields"
+QUESTIONS, FIELDS = "questions", "fields"  # what is written stands for
 MAX_TEXT = 20_000  # characters
-_HINT = "One a line: Which law governs this agreement?  As fields: party, effective_date date, amounts: number[]"
 
 
 class TablePanel:
@@ -31,15 +31,23 @@ class TablePanel:
         self.table_id = gr.State(None)
         with gr.Column(elem_id="ll-table", min_width=0):
             self.kind = gr.Radio(
-                [QUESTIONS, FIELDS], value=QUESTIONS, show_label=False, label="What is asked", container=False
+                [(t("Questions"), QUESTIONS), (t("Fields"), FIELDS)],
+                value=QUESTIONS,
+                show_label=False,
+                label=t("What is asked"),
+                container=False,
             )
             self.text = gr.Textbox(
-                show_label=False, label="Questions or fields", lines=4, max_lines=14, max_length=MAX_TEXT,
-                placeholder=_HINT, container=False, elem_id="ll-table-text",
+                show_label=False, label=t("Questions or fields"), lines=4, max_lines=14, max_length=MAX_TEXT,
+                container=False,
+                placeholder=t(
+                    "One a line: Which law governs this agreement?  As fields: party, effective_date date, amounts: "
+                    "number[]"
+                ), elem_id="ll-table-text",
             )  # fmt: skip
             with gr.Row(elem_id="ll-table-buttons"):
-                self.fill = gr.Button("Fill the table", variant="primary", elem_id="ll-fill", scale=0)
-                self.stop = gr.Button("Stop", visible=False, elem_id="ll-table-stop", scale=0)
+                self.fill = gr.Button(t("Fill the table"), variant="primary", elem_id="ll-fill", scale=0)
+                self.stop = gr.Button(t("Stop"), visible=False, elem_id="ll-table-stop", scale=0)
             self.sheet = fragment("ll-table-sheet")
 
     def wire(self, page: gr.Blocks, state: PageState) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import BadRequest, sentence_of
 from app.service import Longleaf
 from app.service.originals import Originals
+from app.web.texts import noted, t
 from ingest.options import ReadOptions
 from llm.answer import AskOptions, ReadingProgress
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 KEPT, MAX_COLUMNS = 8, 50
 LOOK_EVERY_S = 0.5
-FAULT = "Longleaf failed at this table; its log says more."
+FAULT = noted("Longleaf failed at this table; its log says more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Table:
     documents: tuple[tuple[str, str], ...]  # id and name, a line each
     columns: tuple[tuple[str, str], ...]  # id of a question, and what stands above the column
     rows: tuple["Row", ...] = ()
-    doing: str = "Getting the model ready"
+    doing: str = noted("Getting the model ready")
+    reading: tuple[str, ReadingProgress] | None = None  # of a source, named: how far that is
     error: str | None = None  # one sentence
     over: bool = False
 
@@ -74,10 +76,12 @@ class Tables:
         Raises BadRequest.
         """
         if not ids:
-            raise BadRequest("no document is chosen; tick at least one in the list")
+            raise BadRequest(t("no document is chosen; tick at least one in the list"))
         questions = _questions(text, are_fields)
         if len(questions) > MAX_COLUMNS:
-            raise BadRequest(f"{len(questions)} questions were given; a table takes at most {MAX_COLUMNS}")
+            raise BadRequest(
+                t("{n} questions were given; a table takes at most {most}", n=len(questions), most=MAX_COLUMNS)
+            )
         entries = [self._longleaf.entry(entry_id) for entry_id in ids]
         columns = tuple((one.id, one.field.name if one.field is not None else one.text) for one in questions)
         filling = _Filling(Table(tuple((entry.id, entry.name) for entry in entries), columns), questions)
@@ -87,6 +91,11 @@ class Tables:
             self._fillings[table_id] = filling
         threading.Thread(target=self._fill, args=(filling,), daemon=True).start()
         return table_id
+
+    @property
+    def are_filling(self) -> bool:
+        with self._lock:
+            return any(not filling.table.over for filling in self._fillings.values())
 
     def latest(self) -> str | None:
         with self._lock:
@@ -133,7 +142,7 @@ class Tables:
         if form == "jsonl":
             return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode("utf-8", "replace")
         if form not in ("csv", "xlsx"):
-            raise BadRequest(f"the form is {form[:20]!r}; it must be one of jsonl, csv, xlsx")
+            raise BadRequest(t("the form is {form}; it must be one of jsonl, csv, xlsx", form=repr(form[:20])))
         columns, lines = wide(rows)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"table.{form}"
@@ -144,7 +153,10 @@ class Tables:
         with self._lock:
             if table_id not in self._fillings:
                 raise BadRequest(
-                    f"there is no table {table_id[:20]!r}; it may have been of an earlier run: fill it again"
+                    t(
+                        "there is no table {id}; it may have been of an earlier run: fill it again",
+                        id=repr(table_id[:20]),
+                    )
                 )
             return self._fillings[table_id]
 
@@ -158,7 +170,7 @@ class Tables:
             self._run(filling)
             filling.update(over=True)
         except _Stopped:
-            filling.update(error="Stopped. What was answered by then is kept below.", over=True)
+            filling.update(error=noted("Stopped. What was answered by then is kept below."), over=True)
         except Exception as error:
             sentence = sentence_of(error)
             if sentence is None:
@@ -175,7 +187,8 @@ class Tables:
 
         def on_reading(source: "Source", step: ReadingProgress) -> None:
             verb = "Indexing" if step.stage == "index" else "Reading"
-            filling.update(doing=f"{verb} {source.name}: {step.done:,} of {step.total:,} {step.unit}")
+            said = f"{verb} {source.name}: {step.done:,} of {step.total:,} {step.unit}"
+            filling.update(doing=said, reading=(source.name, step))
 
         data_dir = self._longleaf.settings.data_dir
         read = ReadOptions()
@@ -190,7 +203,7 @@ class Tables:
             )
             with RowJournal(scratch / "rows.jsonl", scratch) as journal:
                 batch = Batch(self._longleaf, sources, filling.questions, journal, BatchOptions(AskOptions(), read))
-                filling.update(doing="Answering")
+                filling.update(doing=noted("Answering"), reading=None)
                 batch.run(on_row, on_reading)
 
 
@@ -200,7 +213,7 @@ def _questions(text: str, are_fields: bool) -> "list[Question]":
 
     if not text.strip():
         raise BadRequest(
-            "there is no question; write one a line" if not are_fields else "there is no field; write some"
+            t("there is no question; write one a line") if not are_fields else t("there is no field; write some")
         )
     if not are_fields:
         return unique([Question.of(line.strip()) for line in text.splitlines() if line.strip()], "the table")

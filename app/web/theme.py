@@ -4,6 +4,7 @@ System fonts only: nothing is fetched from anywhere. Colours: the green of long-
 evidence, paper and bark for the rest; text on every ground has a contrast of at least 4.5 to 1.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.web.texts import language, t
+
+SCRIPTS = ("longleaf.js", "previews.js", "server.js")
 THEME_DIR = Path(__file__).parents[2] / "assets" / "theme"
 HIDDEN: MappingProxyType[str, Any] = MappingProxyType({"show_progress": "hidden", "api_visibility": "private"})
 PINE = gr.themes.Color(
@@ -69,10 +73,33 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """The style sheet and the script, inline: one request less, and never a stale copy."""
+    """The style sheet, the script and what it says, inline: one request less, and never a stale copy."""
     css = (THEME_DIR / "longleaf.css").read_text(encoding="utf-8")
-    script = (THEME_DIR / "longleaf.js").read_text(encoding="utf-8")
-    return f'<meta name="color-scheme" content="light dark"><style>{css}</style><script>{script}</script>'
+    scripts = "".join(f"<script>{(THEME_DIR / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
+    said = json.dumps({"language": language(), **_script_texts()}).replace("<", "\\u003c")
+    return (
+        f'<meta name="color-scheme" content="light dark"><style>{css}</style>'
+        f"<script>window.longleafTexts = {said};</script>{scripts}"
+    )
+
+
+def _script_texts() -> dict[str, str]:
+    """What the script says by itself (assets/theme/longleaf.js), with its values in braces."""
+    return {
+        "nothing": t("Nothing was chosen, or the folder holds no files."),
+        "sending": t("Sending {what} · {percent} %"),
+        "files": t("{n} files"),
+        "uploadFailed": t("The upload failed ({status})."),
+        "noAnswer": t("{file} could not be sent: Longleaf does not answer."),
+        "fileTooLarge": t("{file} is larger than the {size} that one file may have. Nothing was sent."),
+        "allTooLarge": t("These files are larger than the {size} that one upload may have. Nothing was sent."),
+        "copied": t("Copied"),
+        "copyBarred": t("Not allowed by the browser"),
+        "severalRead": t("{n} documents are read"),
+        "gone": t("Longleaf does not answer. What is being read or answered goes on as soon as it runs again."),
+        "copyLines": t("Copy a link to these lines"),
+        "copyLink": t("Copy link"),
+    }
 
 
 def fragment(elem_id: str, value: str | Callable[[], str] = "") -> gr.HTML:

@@ -8,6 +8,11 @@
   const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3];
   const SHARP_FROM = 1.5; // from this zoom on, the page image is asked for in a higher resolution
 
+  // --- Words: made by Python, in the language of this page (app/web/theme.py) -----------------------------------------
+  const texts = window.longleafTexts ?? {};
+  const say = window.longleafSay = (key, values = {}) => (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  if (texts.language) document.documentElement.lang = texts.language;
+
   // --- Panels: elements with data-act tell Python ------------------------------------------------------------------
   const panels = (window.longleafPanels ||= []);
   function wirePanels() {
@@ -65,13 +70,24 @@
     tellWhatIsDone(element);
   }
 
-  /* The address names the question or the answer that is shown, so that a reload, or another device, finds it again. */
+  /* The address names the question or the answer that is shown, or a place in a file, and beside it the reading that
+     this page began: so a reload, or another device, finds it all again. */
   function nameAddress(element) {
-    const shown = element.id === "ll-answer" ? element : element.closest?.("#ll-answer");
-    if (!shown) return;
-    const address = shown.querySelector("[data-address]")?.dataset.address;
-    const wanted = address ? "?" + address : shown.querySelector(".ll-answer") ? location.pathname : null;
-    if (wanted && wanted !== location.search) history.replaceState(null, "", wanted);
+    const answer = element.id === "ll-answer" ? element : element.closest?.("#ll-answer");
+    if (answer?.querySelector(".ll-answer")) name("answer", answer.querySelector("[data-address]")?.dataset.address);
+    if (element.querySelector("[data-jobs]")) name("job", element.querySelector("[data-jobs]").dataset.jobs);
+  }
+
+  const NAMED = { answer: ["run", "answer", "file", "page", "lines"], job: ["job"] };
+  const lastNamed = {};
+  function name(what, address = "") {
+    if (lastNamed[what] === address) return; // so that a panel that is drawn again does not take back what another named
+    lastNamed[what] = address;
+    const query = new URLSearchParams(location.search);
+    for (const key of NAMED[what]) query.delete(key);
+    for (const [key, value] of new URLSearchParams(address)) query.set(key, value);
+    const wanted = query.size ? "?" + query : location.pathname;
+    if (wanted !== location.search) history.replaceState(null, "", wanted);
   }
 
   /* What a person opened stays open when the panel is drawn again. */
@@ -109,7 +125,7 @@
     for (const button of element.querySelectorAll("[data-toggle=notify]"))
       button.hidden = !("Notification" in window) || Notification.permission !== "default";
     if (!done.length || !document.hidden) return;
-    const said = done.length === 1 ? done[0] : done.length + " documents are read";
+    const said = done.length === 1 ? done[0] : say("severalRead", { n: done.length });
     document.title = "\u2713 " + said;
     if ("Notification" in window && Notification.permission === "granted")
       try {
@@ -150,6 +166,23 @@
     const at = document.querySelector("#ll-sheet .ll-sheet-head")?.dataset.at ?? "";
     for (const cite of document.querySelectorAll("#ll-answer [data-act=cite]"))
       cite.setAttribute("aria-pressed", cite.dataset.arg === at ? "true" : "false");
+  }
+
+  /* Lines of a file that a link leads to: one, or with Shift all from the marked one on. The address names them. */
+  function markLines(link, toThere) {
+    const lines = [...link.closest("ol").querySelectorAll("li")];
+    const before = lines.findIndex((line) => line.classList.contains("ll-line-linked"));
+    const at = lines.indexOf(link.closest("li"));
+    const [first, last] = toThere && before >= 0 ? [Math.min(before, at), Math.max(before, at)] : [at, at];
+    lines.forEach((line, index) => line.classList.toggle("ll-line-linked", first <= index && index <= last));
+    const named = new URLSearchParams(link.getAttribute("href"));
+    named.set("lines", first === last ? lines[at].value : `${lines[first].value}-${lines[last].value}`);
+    delete lastNamed.answer;
+    name("answer", named.toString());
+    for (const button of document.querySelectorAll("#ll-sheet [data-copy-link]")) {
+      button.dataset.copyLink = "?" + named;
+      button.textContent = say("copyLines");
+    }
   }
 
   function setZoom(step) {
@@ -241,8 +274,17 @@
     }
   }
 
+  /* What is over a limit is not sent at all: the server would cut the connection, and no browser says why. */
+  function tooLarge(zone, files) {
+    const { maxFile, maxAll, maxFileSaid, maxAllSaid } = zone.dataset;
+    const large = files.find(([, file]) => file.size > Number(maxFile));
+    if (large) return say("fileTooLarge", { file: large[0], size: maxFileSaid });
+    return files.reduce((sum, [, file]) => sum + file.size, 0) > Number(maxAll) ? say("allTooLarge", { size: maxAllSaid }) : null;
+  }
+
   async function send(zone, trigger, files) {
-    if (!files.length) return trigger("select", { act: "refused", arg: "Nothing was chosen, or the folder holds no files." });
+    const refused = files.length ? tooLarge(zone, files) : say("nothing");
+    if (refused) return trigger("select", { act: "refused", arg: refused });
     if (zone.classList.contains("ll-busy")) return;
     const stop = new AbortController();
     const total = files.reduce((sum, [, file]) => sum + file.size, 0) || 1;
@@ -250,7 +292,8 @@
     const status = zone.querySelector(".ll-sending");
     const show = () => {
       const done = [...sent.values()].reduce((sum, value) => sum + value, 0);
-      status.querySelector("[data-sending]").textContent = `Sending ${files.length === 1 ? files[0][0] : files.length + " files"} · ${Math.floor((100 * done) / total)} %`;
+      status.querySelector("[data-sending]").textContent = say("sending", {
+        what: files.length === 1 ? files[0][0] : say("files", { n: files.length }), percent: Math.floor((100 * done) / total) });
       status.querySelector("i").style.width = `${(100 * done) / total}%`;
     };
     zone.classList.add("ll-busy");
@@ -283,7 +326,7 @@
   }
 
   function sentenceOf(body, status) {
-    try { return JSON.parse(body).detail; } catch { return body.slice(0, 300) || `The upload failed (${status}).`; }
+    try { return JSON.parse(body).detail; } catch { return body.slice(0, 300) || say("uploadFailed", { status }); }
   }
 
   function put(batch, [path, file], onBytes, signal) {
@@ -292,7 +335,7 @@
       request.open("PUT", `/uploads/${batch}?path=${encodeURIComponent(path)}`);
       request.upload.onprogress = (event) => onBytes(event.loaded);
       request.onload = () => (request.status < 300 ? (onBytes(file.size), done()) : failed(new Error(sentenceOf(request.responseText, request.status))));
-      request.onerror = () => failed(new Error(`${path} could not be sent: Longleaf does not answer.`));
+      request.onerror = () => failed(new Error(say("noAnswer", { file: path })));
       request.onabort = () => failed(new DOMException("stopped", "AbortError"));
       signal.addEventListener("abort", () => request.abort());
       if (signal.aborted) return request.onabort();
@@ -314,8 +357,15 @@
     }
     if (toggle === "heat" || toggle === "patches") toggleLayer(toggle);
     if (toggle === "notify") Notification.requestPermission().then(() => tellWhatIsDone(document));
-    const copy = event.target.closest("[data-copy]");
+    const copy = event.target.closest("[data-copy], [data-copy-link]");
     if (copy) copyText(copy);
+    const line = event.target.closest("a.ll-no");
+    if (line && !event.ctrlKey && !event.metaKey) event.preventDefault(), markLines(line, event.shiftKey);
+    const language = event.target.closest("[data-language]")?.dataset.language;
+    if (language) {
+      document.cookie = `longleaf_language=${language}; path=/; max-age=31536000; samesite=lax`;
+      location.reload();
+    }
     if (toggle === "dark") {
       const dark = document.body.classList.toggle("dark");
       try { localStorage.setItem("longleaf-dark", dark ? "1" : "0"); } catch { /* private window */ }
@@ -326,10 +376,10 @@
   async function copyText(button) {
     const label = button.textContent;
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
+      await navigator.clipboard.writeText(button.dataset.copy ?? new URL(button.dataset.copyLink, location.href).href);
+      button.textContent = say("copied");
     } catch {
-      button.textContent = "Not allowed by the browser";
+      button.textContent = say("copyBarred");
     }
     setTimeout(() => (button.textContent = label), 1600);
   }

@@ -23,9 +23,12 @@ from app.settings import Settings
 from app.web.host.entrance import Guest
 from app.web.host.homes import Homes
 from app.web.render import admin as fragments
+from app.web.texts import noted, t
 
 NOT_STORED = {"cache-control": "no-store"}
-ROOMS = {"originals": "copies", "state": "readings", "catalogue.sqlite": "texts and answers"}
+ROOMS = {"originals": noted("copies"), "state": noted("readings"), "catalogue.sqlite": noted("texts and answers")}
+REST = noted("other")
+FOR_ADMINS = noted("This page is for administrators of this server.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Administration:
 
     async def page(self, guest: Guest, said: str = "") -> Response:
         if not self.lets(guest):
-            return PlainTextResponse("This page is for administrators of this server.", 403, NOT_STORED)
+            return PlainTextResponse(t(FOR_ADMINS), 403, NOT_STORED)
         facts = await run_in_threadpool(self._facts)
         shown = fragments.page(guest.name, facts, self._settings, has_audit=self._audit is not None, said=said)
         return HTMLResponse(shown, headers=NOT_STORED)
@@ -76,7 +79,7 @@ class Administration:
     async def act(self, guest: Guest, form: Mapping[str, str]) -> Response:
         """One form of the page: keep, sign-out, delete-home."""
         if not self.lets(guest):
-            return PlainTextResponse("This page is for administrators of this server.", 403, NOT_STORED)
+            return PlainTextResponse(t(FOR_ADMINS), 403, NOT_STORED)
         try:
             await self._done(form)
         except BadRequest as error:
@@ -86,7 +89,7 @@ class Administration:
     async def export(self, guest: Guest) -> Response:
         """The audit log as JSON lines."""
         if not self.lets(guest) or self._audit is None:
-            return PlainTextResponse("There is no audit log for you here.", 403, NOT_STORED)
+            return PlainTextResponse(t("There is no audit log for you here."), 403, NOT_STORED)
         text = await run_in_threadpool(self._audit.as_jsonl)
         headers = {**NOT_STORED, "content-disposition": 'attachment; filename="longleaf-audit.jsonl"'}
         return Response(text, media_type="application/jsonl", headers=headers)
@@ -101,11 +104,11 @@ class Administration:
             case "delete-home":
                 home = form.get("home", "")
                 if home not in self._homes.there() or any(each.id == home for each in self._accounts.all()):
-                    raise BadRequest("only the library of somebody who was removed can be deleted here")
+                    raise BadRequest(t("only the library of somebody who was removed can be deleted here"))
                 await run_in_threadpool(self._shelf.forget, home)
                 await self._homes.remove(home)
             case act:
-                raise BadRequest(f"the form says {act[:20]!r}, which this page does not do")
+                raise BadRequest(t("the form says {act}, which this page does not do", act=repr(act[:20])))
 
     def _facts(self) -> list[HomeFacts]:
         """The largest first; libraries of removed people too."""
@@ -130,7 +133,9 @@ def _hours(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise BadRequest(f"{text[:20]!r} is no number of hours; write one, or nothing for the server's own") from None
+        raise BadRequest(
+            t("{text} is no number of hours; write one, or nothing for the server’s own", text=repr(text[:20]))
+        ) from None
 
 
 def _sizes(folder: Path) -> dict[str, int]:
@@ -139,7 +144,7 @@ def _sizes(folder: Path) -> dict[str, int]:
     for base, _, names in os.walk(folder):
         room = Path(base).relative_to(folder).parts[:1]
         for name in names:
-            label = ROOMS.get(room[0] if room else name, "other")
+            label = ROOMS.get(room[0] if room else name, REST)
             try:
                 sizes[label] += (Path(base) / name).lstat().st_size
             except FileNotFoundError:  # removed meanwhile

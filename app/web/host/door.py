@@ -20,6 +20,7 @@ from app.http.failing import response_of
 from app.web.host.admin import Administration
 from app.web.host.entrance import Entrance, Guest, Refused
 from app.web.host.homes import Homes
+from app.web.texts import speaking, t, wanted
 from app.web.theme import THEME_DIR
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ COOKIE = "longleaf_session"
 ICON = THEME_DIR / "longleaf.svg"
 MAX_FORM_BYTES = 8192
 SWEEP_S = 30.0
+IDLE_S = 1800.0  # a home that nobody asks anything for so long is closed: opening it again takes about a second
 NOT_STORED = {"cache-control": "no-store"}
 
 
@@ -52,8 +54,10 @@ class FrontDoor:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            app = await self._answering(Request(scope, receive))
-            await app(scope, receive, send)
+            request = Request(scope, receive)
+            with speaking(wanted(request.cookies, request.headers.get("accept-language", ""))):
+                app = await self._answering(request)
+                await app(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -90,7 +94,7 @@ class FrontDoor:
             return await self._homes.at(guest)
         except Exception as error:
             log.exception("a home could not be opened")
-            return PlainTextResponse(sentence_of(error) or "Longleaf failed at this; its log says more.", 500)
+            return PlainTextResponse(sentence_of(error) or t("Longleaf failed at this; its log says more."), 500)
 
     async def _administer(self, administration: Administration, guest: Guest, request: Request) -> Response:
         match request.url.path, request.method:
@@ -100,7 +104,7 @@ class FrontDoor:
                 return await administration.act(guest, await _form(request))
             case "/admin/audit.jsonl", "GET":
                 return await administration.export(guest)
-        return PlainTextResponse("There is nothing at this address.", 404, NOT_STORED)
+        return PlainTextResponse(t("There is nothing at this address."), 404, NOT_STORED)
 
     async def _enter(self, request: Request) -> Response:
         form = await _form(request)
@@ -136,10 +140,11 @@ class FrontDoor:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _sweep(self) -> None:
-        """Removes homes whose time is over: those of an earlier run at once, later ones within SWEEP_S."""
-        while self._is_over is not None:
-            for home in filter(self._is_over, self._homes.there()):
+        """Closes idle homes, and removes those whose time is over: of an earlier run at once, later within SWEEP_S."""
+        while True:
+            for home in filter(self._is_over, self._homes.there()) if self._is_over is not None else ():
                 await self._homes.remove(home)
+            await self._homes.close_idle(IDLE_S)
             await asyncio.sleep(SWEEP_S)
 
 
@@ -150,7 +155,7 @@ def _turned_away(request: Request) -> Response:
         return RedirectResponse(f"/login?to={quote(to)}", 303, NOT_STORED)
     if request.url.path.startswith(ROOMS):
         return response_of(UnknownToken("no token of a person here came with this; see `python app.py tokens add`"))
-    return PlainTextResponse("Sign in first.", 401, NOT_STORED)
+    return PlainTextResponse(t("Sign in first."), 401, NOT_STORED)
 
 
 async def _form(request: Request) -> dict[str, str]:

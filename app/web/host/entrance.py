@@ -13,6 +13,7 @@ from app.http.tokens import Tokens
 from app.people import Account, Accounts, Sessions, Throttle
 from app.web.host.guard import is_loopback
 from app.web.render import entrance as fragments
+from app.web.texts import t
 
 KEEP_S = 7 * 24 * 3600.0
 # How many failures are free: of a name from one address, of an address, of a name from anywhere.
@@ -102,11 +103,13 @@ class SignIn:
             keys[f"address {address}"] = FREE_ADDRESS
         wait_s = self._throttle.wait_s(keys)
         if wait_s > 0:
-            return Refused(f"Too many tries; wait {max(1, round(wait_s))} s and try again.", 429, wait_s)
+            return Refused(
+                t("Too many tries; wait {seconds} s and try again.", seconds=max(1, round(wait_s))), 429, wait_s
+            )
         account = self._accounts.verified(name, password)
         if account is None:
             self._throttle.failed(keys)
-            return Refused("Name or password is wrong.", 401)
+            return Refused(t("Name or password is wrong."), 401)
         self._throttle.succeeded(keys)
         return self._sessions.open(account.name, _mark(account))
 

@@ -8,6 +8,7 @@ are ended cleanly when the server stops.
 
 import asyncio
 import logging
+import secrets
 import time
 from urllib.parse import urlsplit
 
@@ -60,6 +61,7 @@ class Guard:
         self._hosts = LOOPBACK | {host} if host is not None and is_loopback(host) else None
         self._running: set[asyncio.Task[object]] = set()
         self._is_ending = False
+        self._run = secrets.token_hex(4)  # by it an open page knows that the server was begun anew
 
     def end(self) -> None:
         """Ends what is still being answered: an open page holds a stream that would never end by itself."""
@@ -116,7 +118,7 @@ class Guard:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             return None
         if scope["path"] == "/healthz":
-            return PlainTextResponse("ok\n", headers=NOT_STORED)
+            return PlainTextResponse("ok\n", headers={**NOT_STORED, "longleaf-run": self._run})
         if scope["path"] == "/metrics" and self._metrics is not None and _is_here(scope):
             return Response(self._metrics.text(), headers={**NOT_STORED, "content-type": CONTENT_TYPE})
         return None

@@ -6,39 +6,41 @@ knows of any other; so there is no address under which one person could ask for 
 
 import asyncio
 import shutil
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web.host.entrance import Guest
-from app.web.host.serving import home_app, with_programs
-from app.web.page import build
+from app.web.host.pages import Pages
+from app.web.host.serving import with_programs
 from app.web.services import Services
 
 OpenServices = Callable[[Guest, Path], Services]
-# Gradio builds pages through a variable of its module: one at a time.
-_building = threading.Lock()
 
 
 @dataclass(slots=True)
 class _Home:
     services: Services
-    page: FastAPI
-    app: ASGIApp  # what answers: the page, and where programs may come, HTTP for them
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
-    is_open: asyncio.Event = field(default_factory=asyncio.Event)
-    task: "asyncio.Task[None] | None" = None
+    pages: Pages
+    app: ASGIApp  # what answers: the pages, and where programs may come, HTTP for them
+    num_open: int = 0  # requests that are being answered; an open page always has one
+    asked_at: float = field(default_factory=time.monotonic)
 
-    async def live(self) -> None:
-        """One task begins and ends the life of the app."""
-        async with self.page.router.lifespan_context(self.page):
-            self.is_open.set()
-            await self.closing.wait()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.num_open += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.num_open -= 1
+            self.asked_at = time.monotonic()
+
+    def is_idle(self, idle_s: float) -> bool:
+        asleep = self.num_open == 0 and time.monotonic() - self.asked_at > idle_s
+        return asleep and not self.services.is_busy
 
 
 class Homes:
@@ -53,23 +55,29 @@ class Homes:
         """What answers this guest's requests. Raises LibraryUnusable."""
         async with self._doors.setdefault(guest.home, asyncio.Lock()):
             if guest.home not in self._homes:
-                self._homes[guest.home] = await self._opened(guest)
-            return self._homes[guest.home].app
+                self._homes[guest.home] = await run_in_threadpool(self._opened, guest)
+            home = self._homes[guest.home]
+            home.asked_at = time.monotonic()
+            return home
 
     def opened(self, home_id: str) -> Services | None:
         """What works in a home that somebody has opened; None for one that nobody has since the start."""
         home = self._homes.get(home_id)
         return home.services if home is not None else None
 
-    async def close(self, home_id: str) -> None:
-        """Ends what goes on in a home, if it is open."""
+    async def close(self, home_id: str, idle_s: float | None = None) -> None:
+        """Ends what goes on in a home, if it is open; with `idle_s` only if nobody was there for so long."""
         async with self._doors.setdefault(home_id, asyncio.Lock()):
-            home = self._homes.pop(home_id, None)
-            if home is not None:
-                home.closing.set()
-                if home.task is not None:
-                    await home.task
+            home = self._homes.get(home_id)
+            if home is not None and (idle_s is None or home.is_idle(idle_s)):
+                del self._homes[home_id]
+                await home.pages.close()
                 await run_in_threadpool(_close, home.services)
+
+    async def close_idle(self, idle_s: float) -> None:
+        """Closes the homes that nobody has asked anything for so long, and that nothing goes on in."""
+        for home_id in list(self._homes):
+            await self.close(home_id, idle_s)
 
     async def remove(self, home_id: str) -> None:
         """Closes a home and deletes everything in it."""
@@ -85,19 +93,10 @@ class Homes:
         """The ids of all homes that lie in the folder, opened or not."""
         return {path.name for path in self._folder.iterdir() if path.is_dir()} if self._folder.is_dir() else set()
 
-    async def _opened(self, guest: Guest) -> _Home:
-        home = await run_in_threadpool(self._build, guest)
-        home.task = asyncio.create_task(home.live())
-        await asyncio.wait({asyncio.create_task(home.is_open.wait()), home.task}, return_when=asyncio.FIRST_COMPLETED)
-        if home.task.done():
-            await home.task  # it failed to begin: raises
-        return home
-
-    def _build(self, guest: Guest) -> _Home:
-        with _building:
-            services = self._open_services(guest, self._folder / guest.home)
-            page = home_app(build(services), services)
-            return _Home(services, page, with_programs(page, services, is_open=True) if self._for_programs else page)
+    def _opened(self, guest: Guest) -> _Home:
+        services = self._open_services(guest, self._folder / guest.home)
+        pages = Pages(services)
+        return _Home(services, pages, with_programs(pages, services, is_open=True) if self._for_programs else pages)
 
 
 def _close(services: Services) -> None:

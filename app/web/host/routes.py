@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from app.errors import NotInLibrary, sentence_of
 from app.service.masking import masked_answer
 from app.web.services import Services
+from app.web.texts import t
 from ingest.errors import SourceTooLarge
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ def page_routes(services: Services) -> APIRouter:
     @router.get("/page/{leaf_id}/{page_index}.png")
     def page_image(leaf_id: str, page_index: int, dpi: int = 110) -> Response:
         if not MIN_DPI <= dpi <= MAX_DPI:
-            raise HTTPException(400, f"dpi is {dpi}; it must be between {MIN_DPI} and {MAX_DPI}")
+            raise HTTPException(
+                400, t("dpi is {dpi}; it must be {least} to {most}", dpi=dpi, least=MIN_DPI, most=MAX_DPI)
+            )
         try:
             png = longleaf.page_image(leaf_id, page_index, dpi)
         except Exception as error:
@@ -47,7 +50,7 @@ def page_routes(services: Services) -> APIRouter:
     @router.put("/uploads/{batch_id}")
     async def upload(batch_id: str, path: str, request: Request) -> JSONResponse:
         try:
-            written = await uploads.write(batch_id, path, request.stream())
+            written = await uploads.write(batch_id, path, request.stream(), request.headers.get("content-length"))
         except Exception as error:
             raise _as_http(error, 413 if isinstance(error, SourceTooLarge) else 400) from error
         return JSONResponse({"bytes": written}, headers=NOT_STORED)
@@ -106,5 +109,5 @@ def _as_http(error: Exception, status: int) -> HTTPException:
     sentence = sentence_of(error)
     if sentence is None:
         log.exception("a request failed")
-        return HTTPException(500, "Longleaf failed at this; its log says more")
+        return HTTPException(500, t("Longleaf failed at this; its log says more."))
     return HTTPException(404 if isinstance(error, NotInLibrary) else status, sentence)

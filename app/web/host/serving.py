@@ -1,11 +1,10 @@
-"""The server: one FastAPI app with the routes and the Gradio page in it, behind the guard, on one address."""
+"""The server: the pages and what programs use, behind the guard, on one address."""
 
 import socket
 from collections.abc import Callable
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from app.errors import BadSetting
@@ -13,35 +12,24 @@ from app.http.api import TwoDoors, http_app
 from app.http.guard import Door
 from app.http.tokens import Tokens
 from app.settings import Settings
-from app.web import theme
 from app.web.host.guard import Guard, is_loopback
 from app.web.host.metrics import Metrics
-from app.web.host.routes import page_routes
+from app.web.host.pages import Pages
 from app.web.services import Services
+from app.web.texts import ENGLISH
 
 CLOSE_WITHIN_S = 2  # open pages hold connections; they are not waited for longer than this
 
 
 def web_app(page: gr.Blocks, services: Services, host: str, metrics: Metrics | None = None) -> Guard:
-    """Everything that answers on the address, guard included, for one person."""
-    return Guard(with_programs(home_app(page, services), services, is_open=is_loopback(host)), host, metrics)
+    """Everything that answers on the address, guard included, for one person; `page` is the English one."""
+    pages = Pages(services, {ENGLISH: page})
+    return Guard(with_programs(pages, services, is_open=is_loopback(host)), host, metrics)
 
 
 def with_programs(app: ASGIApp, services: Services, *, is_open: bool) -> TwoDoors:
     """The page's app, and beside it HTTP for programs; `is_open`: who gets here need not bring a token."""
     return TwoDoors(http_app(services, Door(Tokens(services.longleaf.settings.data_dir), is_open=is_open)), app)
-
-
-def home_app(page: gr.Blocks, services: Services) -> FastAPI:
-    """The routes and the page of one library."""
-    api = FastAPI(title="Longleaf", docs_url=None, redoc_url=None, openapi_url=None)
-    api.include_router(page_routes(services))
-    gr.mount_gradio_app(
-        api, page, "/", footer_links=[], run_history=False, ssr_mode=False, pwa=False, mcp_server=False,
-        show_error=False, max_file_size=1, enable_monitoring=False, theme=theme.theme(), head=theme.head(),
-        favicon_path=str(theme.THEME_DIR / "longleaf.svg"),
-    )  # fmt: skip
-    return api
 
 
 def bind(settings: Settings) -> socket.socket:

@@ -94,7 +94,7 @@ def demo_door(
         longleaf = operations.library(home, "visitor", Allowance(caps, given))
         uploads, jobs = Uploads(home / "uploads", caps.limits), operations.follow(Jobs(longleaf, gate))
         return Services(
-            longleaf, jobs, uploads, samples, paths_allowed=False, person=guest.name, banner=visits.terms
+            longleaf, jobs, uploads, samples, paths_allowed=False, person=guest.name, banner=lambda: visits.terms
         )  # fmt: skip
 
     with closing(Sessions(folder / "sessions.sqlite", visiting.KEEP_S)) as sessions, closing(operations):

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 
 from app.errors import BadRequest
+from app.web.texts import number, t
 from ingest.errors import SourceTooLarge
 from ingest.options import Limits
 
@@ -41,7 +42,7 @@ class Uploads:
 
     def __init__(self, root: Path, limits: Limits | None = None) -> None:
         """Takes a folder below `root` for this process, and removes those of processes that are gone."""
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._batches: dict[str, _Batch] = {}
         self._lock = threading.Lock()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,9 +68,16 @@ class Uploads:
             self._batches[batch_id] = _Batch(folder)
         return batch_id
 
-    async def write(self, batch_id: str, relative: str, chunks: AsyncIterator[bytes]) -> int:
-        """One file of the batch, in bytes written. Raises BadRequest, SourceTooLarge, OSError."""
+    async def write(
+        self, batch_id: str, relative: str, chunks: AsyncIterator[bytes], announced: str | None = None
+    ) -> int:
+        """One file of the batch, in bytes written. Raises BadRequest, SourceTooLarge, OSError.
+
+        `announced`: the request's Content-Length; what says itself that it is too large is refused unread.
+        """
         batch = self._batch(batch_id)
+        if announced is not None and announced.isdecimal():
+            self._check_room(relative, int(announced), batch.num_bytes + int(announced))
         target = _free(batch.folder / _inside(relative))
         self._count_file(batch)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +100,7 @@ class Uploads:
         sources = [(path, path.name) for path in sorted(batch.folder.iterdir())]
         if not sources:
             self.discard(batch_id)
-            raise BadRequest("nothing was uploaded: the folder or the selection holds no files; choose some")
+            raise BadRequest(t("nothing was uploaded: the folder or the selection holds no files; choose some"))
         return sources
 
     def discard(self, batch_id: str) -> None:
@@ -117,26 +125,34 @@ class Uploads:
         with self._lock:
             batch = self._batches.get(batch_id) if BATCH.fullmatch(batch_id) else None
         if batch is None or batch.handed_over:
-            raise BadRequest("this upload is not open any more; add the files again")
+            raise BadRequest(t("this upload is not open any more; add the files again"))
         return batch
 
     def _count_file(self, batch: _Batch) -> None:
         with self._lock:
             batch.num_files += 1
-            if batch.num_files > self._limits.max_archive_members:
+            if batch.num_files > self.limits.max_archive_members:
                 raise SourceTooLarge(
-                    f"the upload has more than {self._limits.max_archive_members:,} files; add the folder by its path"
+                    t(
+                        "the upload has more than {n} files; add the folder by its path",
+                        n=number(self.limits.max_archive_members),
+                    )
                 )
 
     def _count_bytes(self, batch: _Batch, relative: str, file_bytes: int, added: int) -> None:
-        limits = self._limits
         with self._lock:
             batch.num_bytes += added
             batch_bytes = batch.num_bytes
+        self._check_room(relative, file_bytes, batch_bytes)
+
+    def _check_room(self, relative: str, file_bytes: int, batch_bytes: int) -> None:
+        limits = self.limits
         if file_bytes > limits.max_file_bytes:
-            raise SourceTooLarge(f"{relative} is over the limit of {limits.max_file_bytes:,} bytes a file")
+            raise SourceTooLarge(_too_large(relative, limits.max_file_bytes))
         if batch_bytes > limits.max_archive_bytes:
-            raise SourceTooLarge(f"the upload is over the limit of {limits.max_archive_bytes:,} bytes in all")
+            raise SourceTooLarge(
+                t("the upload is over the limit of {size} bytes in all", size=number(limits.max_archive_bytes))
+            )
 
     def _remove_given_up(self) -> None:
         now = time.monotonic()
@@ -162,11 +178,17 @@ def _remove_orphans(root: Path) -> None:
             continue
 
 
+def _too_large(relative: str, max_bytes: int) -> str:
+    return t("{file} is over the limit of {size} bytes a file", file=relative, size=number(max_bytes))
+
+
 def _inside(relative: str) -> PurePosixPath:
     """The path as the browser gave it, made harmless. Raises BadRequest for what cannot be a file name."""
     parts = [part for part in relative.replace("\\", "/").split("/") if part not in ("", ".")]
     if not parts or ".." in parts or any(_is_bad(part) for part in parts):
-        raise BadRequest(f"{relative[:200]!r} cannot be stored under that name; rename the file and add it again")
+        raise BadRequest(
+            t("{file} cannot be stored under that name; rename the file and add it again", file=repr(relative[:200]))
+        )
     return PurePosixPath(*parts)
 
 

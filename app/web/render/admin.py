@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from app.people import MAX_PASSWORD, MIN_PASSWORD
 from app.settings import Settings
-from app.web.render.basics import count, escape, number, size
+from app.web.render.basics import escape, size
 from app.web.render.entrance import STYLE
 from app.web.render.page import MARK
+from app.web.texts import language, noted, number, t, tn
 from ingest.options import Limits
 
 if TYPE_CHECKING:
@@ -29,39 +30,52 @@ grid-template-columns:max-content 1fr;gap:.3rem 1.2rem;margin:0}dt{color:var(--q
 """
 
 
+STAGES = {
+    "waiting": noted("waiting"),
+    "parse": noted("being opened"),
+    "index": noted("being indexed"),
+    "read": noted("being read"),
+}
+
+
 def page(who: str, homes: "Sequence[HomeFacts]", settings: Settings, *, has_audit: bool, said: str = "") -> str:
     """`said`: why the last change was not made."""
     refused = f'<p class="bad" role="alert">{escape(said)}</p>' if said else ""
-    audit = '<p><a href="/admin/audit.jsonl" download>Download the audit log</a></p>' if has_audit else ""
+    audit = f'<p><a href="/admin/audit.jsonl" download>{t("Download the audit log")}</a></p>' if has_audit else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Administration · Longleaf</title>'
+        f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8"><title>{t("Administration")} · Longleaf'
+        "</title>"
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
-        f"<style>{STYLE}{_MORE}</style></head><body><main>{MARK}<h1>Administration</h1>"
-        f'<p>Signed in as {escape(who)}. <a href="/">Back to your library</a></p>{refused}{_people(homes)}{audit}'
+        f"<style>{STYLE}{_MORE}</style></head><body><main>{MARK}<h1>{t('Administration')}</h1>"
+        f'<p>{t("Signed in as {person}.", person=escape(who))} <a href="/">{t("Back to your library")}</a></p>{refused}'
+        f"{_people(homes)}{audit}"
         f"{_limits(settings)}</main></body></html>"
     )
 
 
 def _people(homes: "Sequence[HomeFacts]") -> str:
     total = size(sum(home.total_bytes for home in homes))
-    heads = ("Person", "Stored", "Documents", "Answers", "At work", "Signed in", "Kept, in hours")
+    heads = (
+        t("Person"), t("Stored"), t("Documents"), t("Answers"), t("At work"), t("Signed in"), t("Kept, in hours"),
+    )  # fmt: skip
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     rows = "".join(map(_row, homes))
     return (
-        f"<h2>People and storage: {total}</h2><div class='scroll' tabindex='0' role='region' aria-label='People'>"
+        f"<h2>{t('People and storage')}: {total}</h2>"
+        f"<div class='scroll' tabindex='0' role='region' aria-label='{t('People')}'>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _row(home: "HomeFacts") -> str:
     account = home.account
-    named = escape(account.name) if account else "<i>removed</i>"
-    admin = " <small>administrator</small>" if account and account.is_admin else ""
+    named = escape(account.name) if account else f"<i>{t('removed')}</i>"
+    admin = f" <small>{t('administrator')}</small>" if account and account.is_admin else ""
     parts = "; ".join(
-        f"{size(amount)} {escape(label)}" for label, amount in sorted((home.sizes or {}).items()) if amount
+        f"{size(amount)} {escape(t(label))}" for label, amount in sorted((home.sizes or {}).items()) if amount
     )
-    jobs = ", ".join(f"{amount} {escape(stage)}" for stage, amount in (home.jobs or {}).items())
-    working = "not opened" if home.jobs is None else jobs or "nothing"
+    jobs = ", ".join(f"{amount} {escape(t(STAGES.get(stage, stage)))}" for stage, amount in (home.jobs or {}).items())
+    working = t("not opened") if home.jobs is None else jobs or t("nothing")
     return (
         f'<tr><th scope="row">{named}{admin}<br><small>people/{escape(home.home)}</small></th>'
         f"<td>{size(home.total_bytes)}<br><small>{parts}</small></td><td>{number(home.documents)}</td>"
@@ -73,43 +87,47 @@ def _forms(home: "HomeFacts") -> str:
     account = home.account
     if account is None:
         return (
-            '<td></td><td><details><summary>Delete</summary><form method="post" action="/admin">'
+            f'<td></td><td><details><summary>{t("Delete")}</summary><form method="post" action="/admin">'
             '<input type="hidden" name="act" value="delete-home">'
             f'<input type="hidden" name="home" value="{escape(home.home)}">'
-            '<button class="quiet">For good</button></form></details></td>'
+            f'<button class="quiet">{t("For good")}</button></form></details></td>'
         )
     who = f'<input type="hidden" name="name" value="{escape(account.name)}">'
     out = (
         f'<form method="post" action="/admin">{who}<input type="hidden" name="act" value="sign-out">'
-        '<button class="quiet">Sign out</button></form>'
+        f'<button class="quiet">{t("Sign out")}</button></form>'
         if home.sessions
         else ""
     )
     hours = "" if account.keep_hours is None else f"{account.keep_hours:g}"
     keep = (
         f'<form method="post" action="/admin">{who}<input type="hidden" name="act" value="keep">'
-        f'<input name="hours" inputmode="decimal" value="{hours}" placeholder="as all" '
-        f'aria-label="Hours that the documents of {escape(account.name)} are kept"><button class="quiet">Set</button>'
-        "</form>"
+        f'<input name="hours" inputmode="decimal" value="{hours}" placeholder="{t("as all")}" '
+        f'aria-label="{t("Hours that the documents of {person} are kept", person=escape(account.name))}">'
+        f'<button class="quiet">{t("Set")}</button></form>'
     )
-    return f"<td>{count(home.sessions, 'session') if home.sessions else 'no'} {out}</td><td>{keep}</td>"
+    signed_in = tn("{n} session", "{n} sessions", home.sessions) if home.sessions else t("no")
+    return f"<td>{signed_in} {out}</td><td>{keep}</td>"
 
 
 def _limits(settings: Settings) -> str:
     limits = Limits()
-    kept = "for good" if settings.keep_hours is None else f"{settings.keep_hours:g} hours"
-    disk = "no limit" if settings.kv_disk_gb is None else f"{settings.kv_disk_gb:g} GB of readings for each person"
+    hours, gigabytes = settings.keep_hours, settings.kv_disk_gb
+    kept = t("for good") if hours is None else t("{hours} hours", hours=f"{hours:g}")
+    disk = t("no limit") if gigabytes is None else t("{gb} GB of readings for each person", gb=f"{gigabytes:g}")
+    one = (size(limits.max_file_bytes), number(limits.max_pages))
+    many = (size(limits.max_archive_bytes), number(limits.max_archive_members))
     rows = (
-        ("Documents and answers are kept", f"{kept}, unless a person has hours of their own above"),
-        ("Disk", disk),
-        ("One file", f"{size(limits.max_file_bytes)}, {number(limits.max_pages)} pages"),
+        (t("Documents and answers are kept"), t("{kept}, unless a person has hours of their own above", kept=kept)),
+        (t("Disk"), disk),
+        (t("One file"), t("{size}, {pages} pages", size=one[0], pages=one[1])),
+        (t("One upload, or what an archive holds"), t("{size}, {files} files", size=many[0], files=many[1])),
         (
-            "One upload, or what an archive holds",
-            f"{size(limits.max_archive_bytes)}, {number(limits.max_archive_members)} files",
+            t("At once"),
+            t("one answer, one reading, two sources parsed; questions go in the order in which they came"),
         ),
-        ("At once", "one answer, one reading, two sources parsed; questions go in the order in which they came"),
-        ("Passwords", f"{MIN_PASSWORD} to {MAX_PASSWORD} characters"),
-        ("Audit log", "kept" if settings.audit else "not kept"),
+        (t("Passwords"), t("{least} to {most} characters", least=MIN_PASSWORD, most=MAX_PASSWORD)),
+        (t("Audit log"), t("kept") if settings.audit else t("not kept")),
     )
     items = "".join(f"<dt>{escape(term)}</dt><dd>{escape(fact)}</dd>" for term, fact in rows)
-    return f"<h2>Limits</h2><dl>{items}</dl>"
+    return f"<h2>{t('Limits')}</h2><dl>{items}</dl>"

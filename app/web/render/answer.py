@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from app.service import Conversation, Entry, KeptAnswer
 from app.service.values import VERDICTS
-from app.web.render.basics import bar, button, count, duration, escape, icon, name, number
+from app.web.render.basics import bar, button, documents, duration, escape, icon, name, pages, place, tokens
 from app.web.render.fit import fit
 from app.web.render.markup import rendered
+from app.web.render.previews import preview
+from app.web.texts import noted, number, t, tn
+from ingest.document import Page
 from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
 
 STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
@@ -15,6 +19,8 @@ MAX_LEFT_OUT_SHOWN = 100
 NOT_FOUND = re.compile(r"^not found\s*[:.,]?\s*", re.IGNORECASE)  # the title says it already
 QUOTE_SHOWN = 280
 SUGGESTIONS_SHOWN = 5
+UNITS = (noted("tokens"), noted("characters"), noted("pages"), noted("files"))  # of a reading's steps
+VERDICT_NAMES = dict(zip(VERDICTS, (noted("Right"), noted("Wrong"), noted("Wrong evidence")), strict=True))
 
 
 def in_progress(
@@ -27,25 +33,31 @@ def in_progress(
     written = rendered(text, last='<i class="ll-caret"></i>') if text else ""
     body = f'<div class="ll-text ll-streaming">{written}</div>' if text else ""
     doing = "" if text else working(status, progress)
-    evidence = f'<p class="ll-meta">{count(found, "passage")} found; the first is shown beside.</p>' if found else ""
+    said = tn("{n} passage found; it is shown beside.", "{n} passages found; the first is shown beside.", found)
+    evidence = f'<p class="ll-meta">{said}</p>' if found else ""
     inside = f"{_asked(question)}{doing}{body}{evidence}"
-    address = f' data-address="run={escape(run)}" data-key="question" data-under-way="An answer"' if run else ""
+    address = f' data-address="run={escape(run)}" data-key="question" data-under-way="{t("An answer")}"' if run else ""
     return f'<article class="ll-answer" aria-live="polite" aria-busy="true"{address}>{inside}</article>'
 
 
 def working(status: str, progress: ReadingProgress | None) -> str:
     """What is being done before the first word, and how far that is."""
     if progress is None:
-        return f'<p class="ll-meta" role="status">{escape(status)}</p>{bar(0, 0, status)}'
-    verb = "Indexing" if progress.stage == "index" else "Reading"
-    facts = f"{verb} {number(progress.done)} of {number(progress.total)} {progress.unit}"
+        return f'<p class="ll-meta" role="status">{escape(t(status))}</p>{bar(0, 0, t(status))}'
+    verb = t("Indexing") if progress.stage == "index" else t("Reading")
+    facts = f"{verb} {how_far(progress.done, progress.total, progress.unit)}"
     if progress.rate_per_s:
-        facts += f" · {number(progress.rate_per_s)} {progress.unit}/s"
+        facts += f" · {number(progress.rate_per_s)} {t(progress.unit)}/s"
     if progress.eta_s:
-        facts += f" · about {duration(max(1.0, progress.eta_s))} left"
+        facts += " · " + t("about {time} left", time=duration(max(1.0, progress.eta_s)))
     if progress.reused:
-        facts += f" · {number(progress.reused)} were read earlier"
+        facts += " · " + t("{n} were read earlier", n=number(progress.reused))
     return f'<p class="ll-meta" role="status">{escape(facts)}</p>{bar(progress.done, progress.total, verb)}'
+
+
+def how_far(done: float, total: float, unit: str) -> str:
+    """ "2,048 of 8,120 tokens"."""
+    return t("{done} of {total} {unit}", done=number(done), total=number(total), unit=t(unit))
 
 
 def failed(question: str, sentence: str, text: str = "") -> str:
@@ -57,27 +69,29 @@ def failed(question: str, sentence: str, text: str = "") -> str:
     )
 
 
-def answered(answer: Answer, kept: KeptAnswer | None = None, permalink: str = "") -> str:
+def answered(
+    answer: Answer, kept: KeptAnswer | None = None, permalink: str = "", cited: Sequence[Page | None] = ()
+) -> str:
     """The whole answer; what can be done with it, if it is kept. Where the viewer is at is marked in the browser.
 
-    `permalink` names the page on which it can be read only.
+    `permalink` names the page on which it can be read only; `cited` are the pages of its citations, for previews.
     """
-    done = f'data-key="question" data-done="{escape(answer.question)}: answered"'
+    done = f'data-key="question" data-done="{t("{question}: answered", question=escape(answer.question))}"'
     address = f' data-address="answer={kept.number}" {done}' if kept else ""
     return (
         f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer)}'
-        f"{tools(kept, permalink) if kept else ''}{_citations(answer)}{coverage_line(answer.coverage)}"
+        f"{tools(kept, permalink) if kept else ''}{_citations(answer, cited)}{coverage_line(answer.coverage)}"
         f"{timing_line(answer.timing, answer.model.name)}{_feedback(kept) if kept else ''}</article>"
     )
 
 
 def tools(kept: KeptAnswer, permalink: str) -> str:
     """Copying happens in the browser (assets/theme/longleaf.js)."""
-    copy = f'<button type="button" class="ll-link" data-copy="{escape(as_text(kept.answer))}">Copy</button>'
-    link = f'<a class="ll-link" href="/answer/{escape(permalink)}" target="_blank">Link</a>' if permalink else ""
-    again = button("Ask again", "again", css="ll-link", aria="Ask again: the same question")
-    edit = button("Edit", "edit", css="ll-link", aria="Edit the question and ask it")
-    away = button("Delete", "delete-answer", css="ll-link", aria="Delete this answer")
+    copy = f'<button type="button" class="ll-link" data-copy="{escape(as_text(kept.answer))}">{t("Copy")}</button>'
+    link = f'<a class="ll-link" href="/answer/{escape(permalink)}" target="_blank">{t("Link")}</a>' if permalink else ""
+    again = button(t("Ask again"), "again", css="ll-link", aria=t("Ask again: the same question"))
+    edit = button(t("Edit"), "edit", css="ll-link", aria=t("Edit the question and ask it"))
+    away = button(t("Delete"), "delete-answer", css="ll-link", aria=t("Delete this answer"))
     return f'<p class="ll-answer-tools">{copy}{again}{edit}{link}{away}</p>'
 
 
@@ -87,7 +101,7 @@ def as_text(answer: Answer) -> str:
         f"[{index}] {cite.source}{place(cite)}: “{' '.join(cite.quote.split())}”"
         for index, cite in enumerate(answer.citations, 1)
     )
-    how = [f"From the table: {answer.how}."] if answer.how else []
+    how = [t("From the table: {how}.", how=answer.how)] if answer.how else []
     return "\n".join([answer.question, "", answer.answer.strip(), *how, "", *cited]).strip()
 
 
@@ -95,17 +109,17 @@ def _feedback(kept: KeptAnswer) -> str:
     """What a person thinks of it; once they said so, room for a note."""
     choices = "".join(
         f'<button type="button" class="ll-chip" data-act="judge" data-arg="{verdict}" '
-        f'aria-pressed="{str(verdict == kept.verdict).lower()}">{verdict.capitalize()}</button>'
+        f'aria-pressed="{str(verdict == kept.verdict).lower()}">{t(VERDICT_NAMES[verdict])}</button>'
         for verdict in VERDICTS
     )
     note = (
         f'<input class="ll-input" data-act="note" data-arg="{kept.number}" value="{escape(kept.note)}" '
-        f'aria-label="Note on this answer" placeholder="A note, if you like" maxlength="2000">'
+        f'aria-label="{t("Note on this answer")}" placeholder="{t("A note, if you like")}" maxlength="2000">'
         if kept.verdict
         else ""
     )
-    label = 'role="group" aria-label="Is this answer right?"'
-    return f'<div class="ll-feedback" {label}><span>Your verdict</span>{choices}{note}</div>'
+    label = f'role="group" aria-label="{t("Is this answer right?")}"'
+    return f'<div class="ll-feedback" {label}><span>{t("Your verdict")}</span>{choices}{note}</div>'
 
 
 def _asked(question: str) -> str:
@@ -113,9 +127,11 @@ def _asked(question: str) -> str:
 
 
 def _body(answer: Answer) -> str:
-    stopped = '<p class="ll-meta">Stopped: this is what had come so far.</p>' if answer.stopped else ""
+    said = t("Stopped: this is what had come so far.")
+    stopped = f'<p class="ll-meta">{said}</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
-        how = f'<p class="ll-meta">From the table: {escape(answer.how)}.</p>' if answer.how else ""
+        table = t("From the table: {how}.", how=escape(answer.how))
+        how = f'<p class="ll-meta">{table}</p>' if answer.how else ""
         return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{how}{stopped}'
     return said_plainly(answer)
 
@@ -124,84 +140,74 @@ def said_plainly(answer: Answer) -> str:
     """That the documents do not hold an answer."""
     text = NOT_FOUND.sub("", answer.answer.strip())
     said = f"<p>{escape(text[:1].upper() + text[1:])}</p>" if text else ""
-    return (
-        f'<div class="ll-not-found"><p class="ll-not-found-title">Not found in the '
-        f"{'documents' if answer.coverage.sources > 1 else 'document'}</p>{said}</div>"
-    )
+    title = t("Not found in the documents") if answer.coverage.sources > 1 else t("Not found in the document")
+    return f'<div class="ll-not-found"><p class="ll-not-found-title">{title}</p>{said}</div>'
 
 
 def _mark(index: int) -> str:
-    return button(str(index + 1), "cite", index, css="ll-mark", aria=f"Show evidence {index + 1}")
+    return button(str(index + 1), "cite", index, css="ll-mark", aria=t("Show evidence {n}", n=index + 1))
 
 
-def _citations(answer: Answer) -> str:
+def _citations(answer: Answer, cited: Sequence[Page | None]) -> str:
     if not answer.citations:
         return ""
-    title = "Evidence" if answer.found else "The nearest passages"
-    rows = "".join(_citation(index, cite) for index, cite in enumerate(answer.citations))
+    title = t("Evidence") if answer.found else t("The nearest passages")
+    shown = zip_longest(answer.citations, cited[: len(answer.citations)])
+    rows = "".join(_citation(index, cite, page) for index, (cite, page) in enumerate(shown))
     return f'<h3 class="ll-label">{title}</h3><ol class="ll-citations">{rows}</ol>'
 
 
-def _citation(index: int, cite: Citation) -> str:
+def _citation(index: int, cite: Citation, page: Page | None) -> str:
     state = (
-        f'<span class="ll-verified">{icon("check")}quote checked</span>'
+        f'<span class="ll-verified">{icon("check")}{t("quote checked")}</span>'
         if cite.verified
-        else '<span class="ll-unverified">quote not confirmed</span>'
+        else f'<span class="ll-unverified">{t("quote not confirmed")}</span>'
     )
     quote = " ".join(cite.quote.split())
     quote = quote if len(quote) <= QUOTE_SHOWN else quote[: QUOTE_SHOWN - 1].rstrip() + "…"
     return (
         f'<li><button type="button" class="ll-citation{"" if cite.verified else " ll-citation-unverified"}" '
-        f'data-act="cite" data-arg="{index}" aria-pressed="false">'
+        f'data-act="cite" data-arg="{index}" aria-pressed="false"{preview(cite, page)}>'
         f'<span class="ll-number">{index + 1}</span><span class="ll-citation-body">'
         f'<span class="ll-place">{name(cite.source)}{place(cite)}</span>'
         f"<q>{escape(quote)}</q>{state}</span></button></li>"
     )
 
 
-def place(cite: Citation) -> str:
-    """ ", page 3" or ", lines 10–14"."""
-    if cite.lines is not None:
-        first, last = cite.lines
-        return f", line {number(first)}" if first == last else f", lines {number(first)}–{number(last)}"
-    return f", page {cite.page}" if cite.page is not None else ""
-
-
 def coverage_line(coverage: Coverage) -> str:
     """One line on what the model saw, opening into what it did not."""
-    pages = f"{number(coverage.pages_read)} of {count(coverage.pages_total, 'page')}"
+    read, total = number(coverage.pages_read), pages(coverage.pages_total)
     if coverage.tokens_read >= coverage.tokens_total:
-        line = f"Read {pages}, all {count(coverage.tokens_total, 'token')}."
+        line = t("Read {read} of {pages}, all {tokens}.", read=read, pages=total, tokens=tokens(coverage.tokens_total))
     else:
-        line = (
-            f"Only the best passages were shown to the model: {number(coverage.tokens_read)} of "
-            f"{count(coverage.tokens_total, 'token')}, from {pages}."
-        )
+        line = t(
+            "Only the best passages were shown to the model: {seen} of {tokens}, from {read} of {pages}.",
+            seen=number(coverage.tokens_read), tokens=tokens(coverage.tokens_total), read=read, pages=total,
+        )  # fmt: skip
     whole = coverage.tokens_read >= coverage.tokens_total and not coverage.left_out
     css = "ll-coverage" + ("" if whole else " ll-coverage-part")
     if not coverage.left_out:
         return f'<p class="{css}">{line}</p>'
     items = "".join(
-        f"<li>{name(item.source)}{f', page {item.page}' if item.page is not None else ''}: {escape(item.reason)}</li>"
+        f"<li>{name(item.source)}{', ' + t('page {n}', n=item.page) if item.page is not None else ''}: "
+        f"{escape(item.reason)}</li>"
         for item in coverage.left_out[:MAX_LEFT_OUT_SHOWN]
     )
     hidden = len(coverage.left_out) - MAX_LEFT_OUT_SHOWN
-    more = f"<li>… and {number(hidden)} more.</li>" if hidden > 0 else ""
-    return (
-        f'<details class="{css}"><summary>{line} {count(len(coverage.left_out), "thing")} left out</summary>'
-        f"<ul>{items}{more}</ul></details>"
-    )
+    more = f"<li>{t('… and {n} more.', n=number(hidden))}</li>" if hidden > 0 else ""
+    left_out = tn("{n} thing left out", "{n} things left out", len(coverage.left_out))
+    return f'<details class="{css}"><summary>{line} {left_out}</summary><ul>{items}{more}</ul></details>'
 
 
 def timing_line(timing: Timing, model: str) -> str:
     """ "38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, 12 tokens/s"."""
     parts = [
-        f"{count(timing.reused_tokens, 'token')} reused, {number(timing.new_tokens)} read",
-        f"first word after {duration(timing.first_token_s)}",
-        f"{duration(timing.total_s)} in all",
+        t("{reused} reused, {read} read", reused=tokens(timing.reused_tokens), read=number(timing.new_tokens)),
+        t("first word after {time}", time=duration(timing.first_token_s)),
+        t("{time} in all", time=duration(timing.total_s)),
     ]
     if timing.decode_tokens_per_s:
-        parts[-1] += f", {timing.decode_tokens_per_s:.1f} tokens/s"
+        parts[-1] += f", {number(timing.decode_tokens_per_s, 1)} {t('tokens')}/s"
     return f'<p class="ll-meta ll-timing">{"; ".join(parts)}; {escape(model)}.</p>'
 
 
@@ -214,15 +220,15 @@ def earlier(answers: Sequence[KeptAnswer], shown: KeptAnswer | None, conversatio
     rows = "".join(map(_earlier, others))
     listed = f'<ul class="ll-earlier">{rows}</ul>' if rows else ""
     if conversation is None:
-        return f'<h3 class="ll-label">Asked before</h3>{listed}' if rows else ""
-    new = button("New conversation", "new", css="ll-link")
-    label = '<h3 class="ll-label">Earlier in this conversation</h3>' if rows else "<span></span>"
+        return f'<h3 class="ll-label">{t("Asked before")}</h3>{listed}' if rows else ""
+    new = button(t("New conversation"), "new", css="ll-link")
+    label = f'<h3 class="ll-label">{t("Earlier in this conversation")}</h3>' if rows else "<span></span>"
     return f'<div class="ll-earlier-head">{label}{new}</div>{listed}'
 
 
 def _earlier(kept: KeptAnswer) -> str:
     answer = kept.answer
-    text = " ".join(STRAY_MARK.sub("", answer.answer).split()) if answer.found else "Not found"
+    text = " ".join(STRAY_MARK.sub("", answer.answer).split()) if answer.found else t("Not found")
     return (
         f'<li><button type="button" data-act="earlier" data-arg="{kept.number}">'
         f'<span class="ll-earlier-question">{escape(answer.question)}</span>'
@@ -237,12 +243,13 @@ def scope(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | 
     """
     names = [entry.name for entry in chosen]
     if not names:
-        inside = "<b>No document chosen.</b> Tick at least one in the list."
+        inside = f"<b>{t('No document chosen.')}</b> {t('Tick at least one in the list.')}"
     elif len(names) == 1:
-        inside = f"Asking <b>{name(names[0])}</b>"
+        inside = t("Asking {document}", document=f"<b>{name(names[0])}</b>")
     else:
-        inside = f'Asking <b title="{escape(", ".join(names))}">{count(len(names), "document")}</b>'
-    toggle = '<button type="button" class="ll-link ll-phone" data-toggle="library">Documents</button>'
+        several = f'<b title="{escape(", ".join(names))}">{documents(len(names))}</b>'
+        inside = t("Asking {document}", document=several)
+    toggle = f'<button type="button" class="ll-link ll-phone" data-toggle="library">{t("Documents")}</button>'
     return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, window_tokens, free_bytes)}'
 
 
@@ -253,19 +260,21 @@ def suggestions(questions: Sequence[str]) -> str:
     chips = "".join(
         button(escape(question), "suggest", question, css="ll-chip") for question in questions[:SUGGESTIONS_SHOWN]
     )
-    return f'<div class="ll-chips" aria-label="Questions to try">{chips}</div>'
+    return f'<div class="ll-chips" role="group" aria-label="{t("Questions to try")}">{chips}</div>'
 
 
 def welcome(starters: Sequence[tuple[str, str, str]]) -> str:
     """The empty state. Starters: (file, what it is, question)."""
     cards = "".join(
         f'<button type="button" class="ll-starter" data-act="sample" data-arg="{escape(file)}">'
-        f'<span class="ll-starter-kind">{escape(kind)}</span><span class="ll-starter-name">{name(file)}</span>'
+        f'<span class="ll-starter-kind">{escape(t(kind))}</span><span class="ll-starter-name">{name(file)}</span>'
         f'<span class="ll-starter-question">{escape(question)}</span></button>'
         for file, kind, question in starters
     )
-    samples = f'<h3 class="ll-label">Or start with a sample</h3><div class="ll-starters">{cards}</div>' if cards else ""
-    return (
-        '<section class="ll-welcome"><h2>Ask a document</h2><p>Add a document, a folder or a zip, ask a question about '
-        f"it, and see the answer with the very lines it rests on.</p>{samples}</section>"
+    title = f'<h3 class="ll-label">{t("Or start with a sample")}</h3>'
+    samples = f'{title}<div class="ll-starters">{cards}</div>' if cards else ""
+    said = t(
+        "Add a document, a folder or a zip, ask a question about it, and see the answer with the very lines it rests "
+        "on."
     )
+    return f'<section class="ll-welcome"><h2>{t("Ask a document")}</h2><p>{said}</p>{samples}</section>'

@@ -1,7 +1,10 @@
-"""Escaping, numbers as people read them, and the small pieces that every fragment uses."""
+"""Escaping, amounts as people read them, and the small pieces that every fragment uses."""
 
 import html
 import re
+
+from app.web.texts import number, t, tn
+from llm.answer import Citation
 
 # Control characters and the ones that turn the reading direction around: a name must not be able to disguise itself.
 UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -18,36 +21,57 @@ def name(text: str) -> str:
     return f"<bdi>{escape(text)}</bdi>"
 
 
-def number(value: float) -> str:
-    """38211 -> "38,211"."""
-    return f"{value:,.0f}"
+def pages(value: int) -> str:
+    """12 -> "12 pages"."""
+    return tn("{n} page", "{n} pages", value)
 
 
-def count(value: int, noun: str, plural: str | None = None) -> str:
-    """(1, "page") -> "1 page"; (12, "page") -> "12 pages"."""
-    return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
+def tokens(value: int) -> str:
+    """12 -> "12 tokens"."""
+    return tn("{n} token", "{n} tokens", value)
+
+
+def documents(value: int) -> str:
+    """12 -> "12 documents"."""
+    return tn("{n} document", "{n} documents", value)
+
+
+def answers(value: int) -> str:
+    """12 -> "12 answers"."""
+    return tn("{n} answer", "{n} answers", value)
 
 
 def duration(seconds: float) -> str:
     """0.84 -> "0.8 s"; 95 -> "1 min 35 s"; 7260 -> "2 h 1 min"."""
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return t("{seconds} s", seconds=number(seconds, 1))
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return t("{seconds} s", seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return t("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
+    return t("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
 
 
 def size(num_bytes: int) -> str:
     """Bytes with a unit: 52428800 -> "50 MB"; as file managers count, 1 MB being 1,048,576 bytes here."""
     amount = float(num_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < KIB:
-            return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 10 else f"{amount:.1f} {unit}"
+    if amount < KIB:
+        return tn("{n} byte", "{n} bytes", num_bytes)
+    for unit in ("kB", "MB"):
         amount /= KIB
-    return f"{amount:.1f} GB"
+        if amount < KIB:
+            return f"{number(amount, 0 if amount >= 10 else 1)} {unit}"
+    return f"{number(amount / KIB, 1)} GB"
+
+
+def place(cite: Citation) -> str:
+    """ ", page 3" or ", lines 10–14"."""
+    if cite.lines is not None:
+        first, last = cite.lines
+        one, many = t("line {n}", n=number(first)), t("lines {first}–{last}", first=number(first), last=number(last))
+        return f", {one if first == last else many}"
+    return ", " + t("page {n}", n=cite.page) if cite.page is not None else ""
 
 
 def button(label: str, act: str, arg: object = "", *, css: str = "ll-button", aria: str | None = None) -> str:

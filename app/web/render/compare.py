@@ -1,25 +1,27 @@
 """Fragments of the compare panel: a column for each model, and what each of them took."""
 
 from app.web.comparing import Comparison, Lane
-from app.web.render.answer import coverage_line, place, said_plainly, working
-from app.web.render.basics import button, count, duration, escape, name, number
+from app.web.render.answer import coverage_line, said_plainly, working
+from app.web.render.basics import button, duration, escape, name, place
 from app.web.render.markup import rendered
+from app.web.texts import number, t, tn
 from llm.answer import Answer
 
 LANE = 1000  # a click names lane * LANE + citation
 
 
 def empty() -> str:
-    return (
-        '<p class="ll-quiet">The same question goes to every model that is ticked, over the documents that are ticked '
-        "at the left. You see their answers side by side, with evidence and with what each of them took. A second "
-        "model has to read the documents for itself, and stays loaded.</p>"
+    said = t(
+        "The same question goes to every model that is ticked, over the documents that are ticked at the left. You see "
+        "their answers side by side, with evidence and with what each of them took. A second model has to read the "
+        "documents for itself, and stays loaded."
     )
+    return f'<p class="ll-quiet">{said}</p>'
 
 
 def lanes(comparison: Comparison, packaged: str) -> str:
     """`packaged`: what the page's own model is called where it was not named."""
-    error = f'<p class="ll-error" role="alert">{escape(comparison.error)}</p>' if comparison.error else ""
+    error = f'<p class="ll-error" role="alert">{escape(t(comparison.error))}</p>' if comparison.error else ""
     columns = "".join(_lane(at, lane, packaged) for at, lane in enumerate(comparison.lanes))
     busy = str(not comparison.over).lower()
     return (
@@ -40,13 +42,15 @@ def _inside(at: int, lane: Lane) -> str:
         return _answer(at, lane.answer)
     text = f'<div class="ll-text">{rendered(lane.text)}</div>' if lane.text else ""
     if lane.error is not None:
-        return f'{text}<p class="ll-error" role="alert">{escape(lane.error)}</p>'
+        return f'{text}<p class="ll-error" role="alert">{escape(t(lane.error))}</p>'
     return text or working(lane.status, lane.reading)
 
 
 def _answer(at: int, answer: Answer) -> str:
     def mark(index: int) -> str:
-        return button(str(index + 1), "cell", LANE * at + index, css="ll-mark", aria=f"Show evidence {index + 1}")
+        return button(
+            str(index + 1), "cell", LANE * at + index, css="ll-mark", aria=t("Show evidence {n}", n=index + 1)
+        )
 
     if answer.found or answer.stopped:
         body = f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), mark)}</div>'
@@ -67,21 +71,21 @@ def _took(comparison: Comparison, packaged: str) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(lane.model or packaged)}</th>'
         f"<td>{duration(lane.answer.timing.first_token_s)}</td>"
-        f"<td>{duration(lane.answer.timing.total_s)}</td><td>{lane.answer.timing.decode_tokens_per_s:.1f}</td>"
+        f"<td>{duration(lane.answer.timing.total_s)}</td><td>{number(lane.answer.timing.decode_tokens_per_s, 1)}</td>"
         f"<td>{number(lane.answer.timing.new_tokens)}</td><td>{number(lane.answer.timing.reused_tokens)}</td>"
-        f"<td>{100 * lane.answer.confidence:.0f} %</td><td>{_checked(lane.answer)}</td></tr>"
+        f"<td>{number(100 * lane.answer.confidence)} %</td><td>{_checked(lane.answer)}</td></tr>"
         for lane in comparison.lanes
         if lane.answer is not None
     )
     head = "".join(
         f'<th scope="col">{title}</th>'
         for title in (
-            "Model", "First word", "In all", "Tokens/s", "Tokens read", "Tokens reused", "Holds an answer",
-            "Quotes checked",
+            t("Model"), t("First word"), t("In all"), t("Tokens/s"), t("Tokens read"), t("Tokens reused"),
+            t("Holds an answer"), t("Quotes checked"),
         )
     )  # fmt: skip
     return (
-        f'<div class="ll-table-scroll" tabindex="0" role="region" aria-label="What each model took">'
+        f'<div class="ll-table-scroll" tabindex="0" role="region" aria-label="{t("What each model took")}">'
         f'<table class="ll-table ll-took"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         if rows
         else ""
@@ -90,4 +94,5 @@ def _took(comparison: Comparison, packaged: str) -> str:
 
 def _checked(answer: Answer) -> str:
     verified = sum(cite.verified for cite in answer.citations)
-    return f"{verified} of {count(len(answer.citations), 'quote')}" if answer.citations else "–"
+    said = tn("{verified} of {n} quote", "{verified} of {n} quotes", len(answer.citations), verified=verified)
+    return said if answer.citations else "–"

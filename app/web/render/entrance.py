@@ -2,6 +2,7 @@
 
 from app.web.render.basics import escape
 from app.web.render.page import MARK
+from app.web.texts import language, t
 
 STYLE = """
 :root{color-scheme:light dark;--ground:#f7f6f1;--ink:#1c2520;--quiet:#566059;--line:#cdc9bc;--field:#fff;--pine:#24523c;
@@ -24,26 +25,28 @@ border:0;border-radius:.5rem;cursor:pointer}:focus-visible{outline:2px solid var
 def sign_in(refused: str | None, to: str) -> str:
     """`refused`: why the last try failed; `to`: where the person wanted to go."""
     return _page(
-        "Sign in",
-        f'<p>Sign in to your library.</p>{_refusal(refused)}<form method="post" action="/login">{_to(to)}'
-        '<label for="name">Name</label><input id="name" name="name" autocomplete="username" autocapitalize="none" '
-        'required autofocus maxlength="64"><label for="password">Password</label><input id="password" name="password" '
-        'type="password" autocomplete="current-password" required maxlength="200"><button>Sign in</button></form>',
+        t("Sign in"),
+        f'<p>{t("Sign in to your library.")}</p>{_refusal(refused)}<form method="post" action="/login">{_to(to)}'
+        f'<label for="name">{t("Name")}</label><input id="name" name="name" autocomplete="username" '
+        f'autocapitalize="none" required autofocus maxlength="64"><label for="password">{t("Password")}</label>'
+        '<input id="password" name="password" '
+        'type="password" autocomplete="current-password" required maxlength="200">'
+        f"<button>{t('Sign in')}</button></form>",
     )
 
 
 def welcome(refused: str | None, terms: str) -> str:
     """The terms of a public demo, and the way in."""
     return _page(
-        "Demo",
-        f"<p>Reads whole documents. Answers with citations it has checked.</p>{_refusal(refused)}<p>{escape(terms)}</p>"
-        '<form method="post" action="/login"><button>Look around</button></form>',
+        t("Demo"),
+        f"<p>{t('Reads whole documents. Answers with citations it has checked.')}</p>{_refusal(refused)}"
+        f'<p>{escape(terms)}</p><form method="post" action="/login"><button>{t("Look around")}</button></form>',
     )
 
 
 def _page(title: str, body: str) -> str:
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>'
+        f'<!doctype html><html lang="{language()}"><head><meta charset="utf-8"><title>'
         f"{escape(title)} · Longleaf</title>"
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
         f"<style>{STYLE}</style></head><body><main>{MARK}<h1>Longleaf</h1>{body}</main></body></html>"

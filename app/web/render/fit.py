@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from app.service import Entry
-from app.web.render.basics import bar, count, name, number, size
+from app.web.render.basics import bar, name, pages, size, tokens
+from app.web.texts import number, t, tn
 
 MAX_LISTED = 12
 
@@ -18,7 +19,7 @@ def fit(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | No
     total = sum(entry.tokens or 0 for entry in chosen)
     facts, how = _said(chosen, total, window_tokens)
     over = " ll-fit-over" if total > window_tokens else ""
-    meter = bar(total, window_tokens, "Share of the model's window")
+    meter = bar(total, window_tokens, t("Share of the model’s window"))
     more = "".join(
         f'<p class="ll-meta">{line}</p>' for line in (how, *_advice(chosen, total, window_tokens, free_bytes))
     )
@@ -32,19 +33,26 @@ def _said(chosen: Sequence[Entry], total: int, window_tokens: int) -> tuple[str,
     """The line, and what follows for the answer."""
     if total <= window_tokens:
         return (
-            f"{number(total)} of the {number(window_tokens)} tokens that the model can take in at once",
-            "The model sees every token of the chosen documents.",
+            t(
+                "{total} of the {window} tokens that the model can take in at once",
+                total=number(total),
+                window=number(window_tokens),
+            ),
+            t("The model sees every token of the chosen documents."),
         )
-    too_much = f"More than the {number(window_tokens)} that the model can take in at once."
+    too_much = t("More than the {window} that the model can take in at once.", window=number(window_tokens))
     if all(entry.is_read for entry in chosen):
         return (
-            f"{number(total)} tokens, all read: the question goes to all of them",
-            f"{too_much} Of what was read, each of its layers sees the blocks that fit the question; most answers are "
-            "then written from the best passages.",
+            t("{total} tokens, all read: the question goes to all of them", total=number(total)),
+            f"{too_much} "
+            + t(
+                "Of what was read, each of its layers sees the blocks that fit the question; most answers are then "
+                "written from the best passages."
+            ),
         )
     return (
-        f"{number(total)} tokens, not all read yet: answered from the best passages",
-        f"{too_much} Once the documents are read whole, questions go to all of them.",
+        t("{total} tokens, not all read yet: answered from the best passages", total=number(total)),
+        f"{too_much} {t('Once the documents are read whole, questions go to all of them.')}",
     )
 
 
@@ -54,14 +62,19 @@ def _advice(chosen: Sequence[Entry], total: int, window_tokens: int, free_bytes:
     largest = max(chosen, key=lambda entry: entry.tokens or 0)
     if total > window_tokens and len(chosen) > 1:
         rest = total - (largest.tokens or 0)
-        fits = "all of it can be seen at once" if rest <= window_tokens else "still more than fits at once"
-        lines.append(f"Without {name(largest.name)}: {count(rest, 'token')}, {fits}.")
+        fits = t("all of it can be seen at once") if rest <= window_tokens else t("still more than fits at once")
+        lines.append(
+            t("Without {document}: {tokens}, {fits}.", document=name(largest.name), tokens=tokens(rest), fits=fits)
+        )
     if total > window_tokens and largest.pages > 1:
-        pages = max(1, window_tokens * largest.pages // max(1, largest.tokens or 1))
-        if pages < largest.pages:
+        fitting = max(1, window_tokens * largest.pages // max(1, largest.tokens or 1))
+        if fitting < largest.pages:
             lines.append(
-                f"Of {name(largest.name)} alone, about {count(pages, 'page')} fit at once: add it again with those "
-                "pages under Options."
+                t(
+                    "Of {document} alone, about {pages} fit at once: add it again with those pages under Options.",
+                    document=name(largest.name),
+                    pages=pages(fitting),
+                )
             )
     disk = _disk(chosen, free_bytes)
     return [*lines, disk] if disk else lines
@@ -73,12 +86,13 @@ def _disk(chosen: Sequence[Entry], free_bytes: int | None) -> str:
     kept = sum(entry.kv_bytes for entry in chosen)
     open_tokens = sum((entry.tokens or 0) - entry.tokens_read for entry in chosen)
     if open_tokens <= 0:
-        return f"What was read of them takes {size(kept)} of the disk." if kept else ""
-    free = f"; {size(free_bytes)} are free" if free_bytes is not None else ""
-    if not read:
-        return f"{count(open_tokens, 'token')} are still to be read{free}."
-    takes = size(kept * open_tokens // read)
-    return f"{count(open_tokens, 'token')} are still to be read, about {takes} on the disk{free}."
+        return t("What was read of them takes {size} of the disk.", size=size(kept)) if kept else ""
+    lines = [t("Still to be read: {tokens}.", tokens=tokens(open_tokens))]
+    if read:
+        lines.append(t("That takes about {size} on the disk.", size=size(kept * open_tokens // read)))
+    if free_bytes is not None:
+        lines.append(t("{size} are free.", size=size(free_bytes)))
+    return " ".join(lines)
 
 
 def _shares(chosen: Sequence[Entry], total: int) -> str:
@@ -88,9 +102,10 @@ def _shares(chosen: Sequence[Entry], total: int) -> str:
     ranked = sorted(chosen, key=lambda entry: -(entry.tokens or 0))
     rows = "".join(
         f'<li><span class="ll-fit-name">{name(entry.name)}</span><span>{number(entry.tokens or 0)}</span>'
-        f"<span>{100 * (entry.tokens or 0) / max(1, total):.0f} %</span></li>"
+        f"<span>{number(100 * (entry.tokens or 0) / max(1, total))} %</span></li>"
         for entry in ranked[:MAX_LISTED]
     )
     hidden = len(ranked) - MAX_LISTED
-    more = f'<li><span class="ll-fit-name">and {count(hidden, "more document")}</span></li>' if hidden > 0 else ""
-    return f'<ul class="ll-fit-shares ll-meta" aria-label="Tokens of each document">{rows}{more}</ul>'
+    said = tn("and {n} more document", "and {n} more documents", hidden)
+    more = f'<li><span class="ll-fit-name">{said}</span></li>' if hidden > 0 else ""
+    return f'<ul class="ll-fit-shares ll-meta" aria-label="{t("Tokens of each document")}">{rows}{more}</ul>'

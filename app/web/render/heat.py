@@ -7,10 +7,11 @@ last ones) have no share: nobody chose them. They are shown as such, since the a
 from collections.abc import Iterator, Sequence
 
 from app.web.render.basics import escape
+from app.web.texts import noted, number, t
 from ingest.document import Page
 from llm.answer import Look
 
-ALWAYS = "Always in view: no layer had to choose it"
+ALWAYS = noted("Always in view: no layer had to choose it")
 
 
 def warmth(looks: Sequence[Look]) -> dict[tuple[str, int], float]:
@@ -60,5 +61,8 @@ def _on_page(looks: Sequence[Look], leaf_id: str, page_index: int) -> Iterator[t
 
 def _said(look: Look) -> str:
     if look.share <= 0:
-        return ALWAYS
-    return f"{100 * look.share:.1f} % of the attention to what was read; chosen by {len(look.layers)} layers"
+        return t(ALWAYS)
+    return t(
+        "{share} % of the attention to what was read; chosen by {layers} layers",
+        share=number(100 * look.share, 1), layers=len(look.layers),
+    )  # fmt: skip

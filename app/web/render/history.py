@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from app.service import Conversation
-from app.web.render.basics import button, count, escape, icon
+from app.web.render.basics import answers, button, escape, icon
+from app.web.texts import t
 
 FORMS = (("md", "MD"), ("html", "HTML"), ("json", "JSON"))
 
@@ -15,25 +16,29 @@ def conversations(
     if not items:
         return ""
     rows = "".join(_row(item, item.id == current, item.id == renaming, item.id == confirming) for item in items)
-    feedback = '<p class="ll-samples"><a class="ll-link" href="/export/feedback.json" download>Export feedback</a> '
-    feedback += '<a class="ll-link" href="/export/feedback.json?mask=1" download>masked</a></p>'
+    feedback = (
+        f'<p class="ll-samples"><a class="ll-link" href="/export/feedback.json" download>{t("Export feedback")}</a> '
+        f'<a class="ll-link" href="/export/feedback.json?mask=1" download>{t("masked")}</a></p>'
+    )
     return (
-        f'<details class="ll-history" open><summary class="ll-label">History</summary>'
-        f'<ul class="ll-docs" aria-label="Conversations">{rows}</ul>{feedback if is_judged else ""}</details>'
+        f'<details class="ll-history" open><summary class="ll-label">{t("History")}</summary>'
+        f'<ul class="ll-docs" aria-label="{t("Conversations")}">{rows}</ul>{feedback if is_judged else ""}</details>'
     )
 
 
 def _row(item: Conversation, is_current: bool, is_renaming: bool, is_confirming: bool) -> str:
     title = (
         f'<input class="ll-input" data-act="title" data-arg="{escape(item.id)}" value="{escape(item.title)}" '
-        'aria-label="Name of the conversation" autofocus maxlength="200">'
+        f'aria-label="{t("Name of the conversation")}" autofocus maxlength="200">'
         if is_renaming
-        else button(escape(item.title), "conversation", item.id, css="ll-doc-name", aria="Open " + item.title)
+        else button(
+            escape(item.title), "conversation", item.id, css="ll-doc-name", aria=t("Open {title}", title=item.title)
+        )
     )
     css = "ll-talk ll-doc-chosen" if is_current else "ll-talk"
     return (
         f'<li class="{css}"><div class="ll-doc-body">{title}'
-        f'<p class="ll-meta">{count(item.num_answers, "answer")} · {escape(item.last_at[:10])}</p>'
+        f'<p class="ll-meta">{answers(item.num_answers)} · {escape(item.last_at[:10])}</p>'
         f"{_tools(item) if is_current else ''}{_confirm(item) if is_confirming else ''}</div></li>"
     )
 
@@ -41,24 +46,28 @@ def _row(item: Conversation, is_current: bool, is_renaming: bool, is_confirming:
 def _tools(item: Conversation) -> str:
     place = f"/export/{escape(item.id)}"
     files = " ".join(
-        f'<a class="ll-link" href="{place}.{ending}" download title="Export as {label}, with citations">{label}</a>'
+        f'<a class="ll-link" href="{place}.{ending}" download '
+        f'title="{t("Export as {form}, with citations", form=label)}">{label}</a>'
         for ending, label in FORMS
     )
     hidden = " ".join(
         f'<a class="ll-link" href="{place}.{ending}?mask=1" download '
-        f'title="Export as {label} with e-mail addresses, phone, card and account numbers masked">{label}</a>'
+        f'title="{t("Export as {form} with e-mail addresses, phone, card and account numbers masked", form=label)}">'
+        f"{label}</a>"
         for ending, label in FORMS
     )
-    rename = button("Rename", "rename", item.id, css="ll-link")
-    delete = button(icon("bin"), "delete-conversation", item.id, css="ll-round", aria=f"Delete {item.title}")
-    masked = f'<p class="ll-talk-tools"><span class="ll-meta">Masked</span>{hidden}</p>'
+    rename = button(t("Rename"), "rename", item.id, css="ll-link")
+    delete = button(
+        icon("bin"), "delete-conversation", item.id, css="ll-round", aria=t("Delete {title}", title=item.title)
+    )
+    masked = f'<p class="ll-talk-tools"><span class="ll-meta">{t("Masked")}</span>{hidden}</p>'
     return f'<p class="ll-talk-tools">{rename} {files}{delete}</p>{masked}'
 
 
 def _confirm(item: Conversation) -> str:
+    said = t("Delete {answers}? This cannot be undone.", answers=answers(item.num_answers))
     return (
-        f'<div class="ll-confirm" role="alertdialog" aria-label="Delete this conversation?">'
-        f"<p>Delete {count(item.num_answers, 'answer')}? This cannot be undone.</p>"
-        f"{button('Delete', 'delete-conversation-yes', item.id, css='ll-button ll-danger')}"
-        f"{button('Keep', 'keep', item.id)}</div>"
+        f'<div class="ll-confirm" role="alertdialog" aria-label="{t("Delete this conversation?")}"><p>{said}</p>'
+        f"{button(t('Delete'), 'delete-conversation-yes', item.id, css='ll-button ll-danger')}"
+        f"{button(t('Keep'), 'keep', item.id)}</div>"
     )

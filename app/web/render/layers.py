@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from app.web.render.basics import escape
+from app.web.texts import noted, number, t
 from ingest.document import Box, Page, Span, TextOrigin
 
-FIGURE = "A picture: the text in it is read, its shapes are not"
+FIGURE = noted("A picture: the text in it is read, its shapes are not")
 UPRIGHT = 2.0  # a box so many times as high as wide holds a line that runs down the page
 LEGEND = (
-    ("ll-patch-exact", "text of the file"),
-    ("ll-patch-line", "recognised, a patch a glyph"),
-    ("ll-patch-doubt", "more than one glyph mixed"),
-    ("ll-patch-figure", "picture, not understood"),
+    ("ll-patch-exact", noted("text of the file")),
+    ("ll-patch-line", noted("recognised, a patch a glyph")),
+    ("ll-patch-doubt", noted("more than one glyph mixed")),
+    ("ll-patch-figure", noted("picture, not understood")),
 )
 
 
@@ -43,7 +44,7 @@ def _line(text: str, box: Box) -> str:
 def patches(page: Page) -> str:
     """What reaches the model of this page: exact text, patches of recognised glyphs, mixtures; and what does not."""
     lines = "".join(_seen(page, span) for span in page.spans if span.box is not None)
-    pictures = "".join(_rect(box, "ll-patch-figure", FIGURE) for box in page.figures)
+    pictures = "".join(_rect(box, "ll-patch-figure", t(FIGURE)) for box in page.figures)
     return f'<svg class="ll-patches" aria-hidden="true" {_view(page)}>{pictures}{lines}</svg>'
 
 
@@ -62,7 +63,7 @@ def _doubts(page: Page, span: Span) -> Iterator[str]:
     """The glyphs that reach the model as a mixture of several, with the share of each."""
     for doubt in span.glyphs.doubts if span.glyphs else ():
         box = span.box_of(span.start + doubt.at, span.start + doubt.at + 1)
-        shares = " · ".join(f"{glyph} {100 * share:.0f} %" for glyph, share in doubt.readings)
+        shares = " · ".join(f"{glyph} {number(100 * share)} %" for glyph, share in doubt.readings)
         if box is not None:
             yield _rect(box, "ll-patch-doubt", f"{page.text[span.start + doubt.at]}: {shares}")
 
@@ -83,10 +84,10 @@ def patch_tool(page: Page) -> str:
         return ""
     recognised = page.origin is TextOrigin.OCR or any(span.confidence is not None for span in page.spans)
     named = [row for row in LEGEND if row[0] in _present(page, recognised)]
-    legend = "".join(f'<i class="{css}"></i>{label}' for css, label in named)
+    legend = "".join(f'<i class="{css}"></i>{t(label)}' for css, label in named)
     return (
         '<span class="ll-heat-tool"><button type="button" class="ll-chip" data-toggle="patches" aria-pressed="false">'
-        f'What the model sees</button><span class="ll-legend ll-patch-legend">{legend}</span></span>'
+        f'{t("What the model sees")}</button><span class="ll-legend ll-patch-legend">{legend}</span></span>'
     )
 
 

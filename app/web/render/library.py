@@ -5,50 +5,62 @@ from types import MappingProxyType
 
 from app.jobs import JobStatus
 from app.service import Entry, Receipt
-from app.web.render.answer import place
-from app.web.render.basics import bar, button, count, duration, escape, icon, name, number, size
+from app.web.render.answer import how_far
+from app.web.render.basics import answers, bar, button, duration, escape, icon, name, pages, place, size, tokens
+from app.web.texts import noted, number, t, tn
 from ingest.document import Kind, Problem, Severity
+from ingest.options import Limits
 from llm.answer import Citation
 
 KIND_NAMES = {
-    Kind.PDF: "PDF",
-    Kind.IMAGE: "Image",
-    Kind.OFFICE: "Office",
-    Kind.TEXT: "Text",
-    Kind.CODE: "Code",
-    Kind.MAP: "Map",
-    Kind.FOLDER: "Folder",
+    Kind.PDF: noted("PDF"),
+    Kind.IMAGE: noted("Image"),
+    Kind.OFFICE: noted("Office"),
+    Kind.TEXT: noted("Text"),
+    Kind.CODE: noted("Code"),
+    Kind.MAP: noted("Map"),
+    Kind.FOLDER: noted("Folder"),
 }
 SEVERITY_NAMES = {
-    Severity.LEFT_OUT: "not read",
-    Severity.DEGRADED: "read with doubts",
-    Severity.NOTICE: "worth knowing",
+    Severity.LEFT_OUT: noted("not read"),
+    Severity.DEGRADED: noted("read with doubts"),
+    Severity.NOTICE: noted("worth knowing"),
 }
 STAGE_NAMES = {
-    "waiting": "Waiting for its turn",
-    "parse": "Opening",
-    "read": "Reading",
-    "index": "Indexing",
-    "failed": "Not added",
-    "cancelled": "Cancelled",
+    "waiting": noted("Waiting for its turn"),
+    "parse": noted("Opening"),
+    "read": noted("Reading"),
+    "index": noted("Indexing"),
+    "failed": noted("Not added"),
+    "cancelled": noted("Cancelled"),
 }
 MAX_PROBLEMS_SHOWN = 200
-# The browser shows it as long as it was never asked whether it may (assets/theme/longleaf.js).
-NOTIFY = '<button type="button" class="ll-link ll-notify" data-toggle="notify" hidden>Tell me when it is done</button>'
 
 
-def drop_zone() -> str:
-    """Where files are dropped or chosen; the browser sends them (assets/theme/longleaf.js)."""
+def drop_zone(limits: Limits) -> str:
+    """Where files are dropped or chosen; the browser sends them (assets/theme/longleaf.js), unless they are too large.
+
+    What is over a limit is refused there before a byte of it is sent, and by the server all the same.
+    """
+    room = f'data-max-file="{limits.max_file_bytes}" data-max-all="{limits.max_archive_bytes}"'
     return (
-        '<div class="ll-dropzone" data-drop><p class="ll-drop-title">Drop or paste files, a folder, a zip</p>'
-        '<p class="ll-drop-buttons"><button type="button" class="ll-button" data-pick="files">Choose files</button>'
-        '<button type="button" class="ll-button" data-pick="folder">Choose a folder</button></p>'
-        '<input type="file" multiple hidden data-files="files" aria-label="Files to add">'
-        '<input type="file" webkitdirectory hidden data-files="folder" aria-label="Folder to add">'
+        f'<div class="ll-dropzone" data-drop {room} data-max-file-said="{size(limits.max_file_bytes)}" '
+        f'data-max-all-said="{size(limits.max_archive_bytes)}">'
+        f'<p class="ll-drop-title">{t("Drop or paste files, a folder, a zip")}</p>'
+        f'<p class="ll-drop-buttons"><button type="button" class="ll-button" data-pick="files">{t("Choose files")}'
+        f'</button><button type="button" class="ll-button" data-pick="folder">{t("Choose a folder")}</button></p>'
+        f'<input type="file" multiple hidden data-files="files" aria-label="{t("Files to add")}">'
+        f'<input type="file" webkitdirectory hidden data-files="folder" aria-label="{t("Folder to add")}">'
         '<div class="ll-sending" hidden role="status"><p class="ll-meta" data-sending></p>'
         '<div class="ll-bar"><i></i></div>'
-        '<button type="button" class="ll-link" data-stop-sending>Stop</button></div></div>'
+        f'<button type="button" class="ll-link" data-stop-sending>{t("Stop")}</button></div></div>'
     )
+
+
+def notify() -> str:
+    """The browser shows it as long as it was never asked whether it may (assets/theme/longleaf.js)."""
+    said = t("Tell me when it is done")
+    return f'<button type="button" class="ll-link ll-notify" data-toggle="notify" hidden>{said}</button>'
 
 
 def document_list(
@@ -67,7 +79,7 @@ def document_list(
     can be done about sharing a document that is chosen.
     """
     if not entries:
-        return '<p class="ll-quiet">No documents yet.</p>'
+        return f'<p class="ll-quiet">{t("No documents yet.")}</p>'
     found = [entry for entry in entries if is_named(entry, query)]
     rows = "".join(
         _row(
@@ -79,8 +91,13 @@ def document_list(
         )
         for entry in found
     )
-    nothing = '<p class="ll-quiet">No name or tag holds that.</p>' if query and not found else ""
-    return f'{_choose_all(entries, chosen)}{nothing}<ul class="ll-docs" aria-label="Documents">{rows}</ul>'
+    nothing = f'<p class="ll-quiet">{t("No name or tag holds that.")}</p>' if query and not found else ""
+    return f'{_choose_all(entries, chosen)}{nothing}<ul class="ll-docs" aria-label="{t("Documents")}">{rows}</ul>'
+
+
+def named_jobs(job_ids: Sequence[str]) -> str:
+    """Which readings the page's address names, so that a reload or another device finds them (assets/theme)."""
+    return f'<span hidden data-jobs="{escape("job=" + ",".join(job_ids) if job_ids else "")}"></span>'
 
 
 def is_named(entry: Entry, query: str) -> bool:
@@ -96,24 +113,26 @@ def _choose_all(entries: Sequence[Entry], chosen: Collection[str]) -> str:
         return ""
     chosen_count = sum(entry.id in chosen for entry in entries)
     everything = chosen_count == len(entries)
-    label = "Choose none" if everything else "Choose all"
+    label = t("Choose none") if everything else t("Choose all")
+    said = t("{chosen} of {total} chosen", chosen=number(chosen_count), total=number(len(entries)))
     return (
-        f'<p class="ll-choose"><span>{chosen_count} of {len(entries)} chosen</span>'
+        f'<p class="ll-choose"><span>{said}</span>'
         f"{button(label, 'choose-none' if everything else 'choose-all', css='ll-link')}</p>"
     )
 
 
 def _row(entry: Entry, is_chosen: bool, is_confirming: bool, job: JobStatus | None, tags: str) -> str:
     checked = " checked" if is_chosen else ""
+    shown = t("Show {document}", document=entry.name)
     return (
         f'<li class="ll-doc{" ll-doc-chosen" if is_chosen else ""}"{_noticed(entry, job)}>'
         f'<input type="checkbox" data-act="choose" data-arg="{escape(entry.id)}" '
-        f'aria-label="Ask about {escape(entry.name)}"{checked}>'
+        f'aria-label="{t("Ask about {document}", document=escape(entry.name))}"{checked}>'
         f'<div class="ll-doc-body">'
-        f"{button(name(entry.name), 'open', entry.id, css='ll-doc-name', aria='Show ' + entry.name)}"
+        f"{button(name(entry.name), 'open', entry.id, css='ll-doc-name', aria=shown)}"
         f'<p class="ll-meta">{_facts(entry)}</p>{_reading(entry, job)}{tags}'
         f"{problems(entry.problems)}</div>"
-        f"{button(icon('bin'), 'delete', entry.id, css='ll-round', aria='Delete ' + entry.name)}"
+        f"{button(icon('bin'), 'delete', entry.id, css='ll-round', aria=t('Delete {document}', document=entry.name))}"
         f"{_confirm(entry) if is_confirming else ''}</li>"
     )
 
@@ -122,37 +141,42 @@ def _noticed(entry: Entry, job: JobStatus | None) -> str:
     """What the browser tells a person who looks elsewhere, once the reading is done (assets/theme/longleaf.js)."""
     key = f' data-key="{escape(entry.id)}"'
     if job is not None and job.stage == "failed":
-        return f'{key} data-done="{escape(entry.name)} could not be read"'
+        return f'{key} data-done="{t("{document} could not be read", document=escape(entry.name))}"'
     if job is not None and not job.is_finished:
         return f'{key} data-under-way="{escape(entry.name)}"'
-    return f'{key} data-done="{escape(entry.name)} is read whole"' if entry.is_read else ""
+    said = t("{document} is read whole", document=escape(entry.name))
+    return f'{key} data-done="{said}"' if entry.is_read else ""
 
 
 def _facts(entry: Entry) -> str:
-    facts = [KIND_NAMES[entry.kind], count(entry.pages, "page")]
+    facts = [t(KIND_NAMES[entry.kind]), pages(entry.pages)]
     if entry.tokens is not None:
-        facts.append(count(entry.tokens, "token"))
+        facts.append(tokens(entry.tokens))
     facts.append(size(entry.size_bytes))
     if entry.kv_bytes:
-        facts.append(f"{size(entry.kv_bytes)} kept")
+        facts.append(t("{size} kept", size=size(entry.kv_bytes)))
     return " · ".join(facts)
 
 
 def _reading(entry: Entry, job: JobStatus | None) -> str:
     """How far its reading is, and what can be done about that; nothing for what is read whole."""
     if job is not None and not job.is_finished:
-        stop = button("Stop", "cancel", job.id, css="ll-link", aria=f"Stop reading {entry.name}")
-        shown = bar(job.done, job.total, f"Progress of {entry.name}")
-        facts = f'<p class="ll-meta">{job_facts(job)} {NOTIFY}</p>'
+        stop = button(
+            t("Stop"), "cancel", job.id, css="ll-link", aria=t("Stop reading {document}", document=entry.name)
+        )
+        shown = bar(job.done, job.total, t("Progress of {document}", document=entry.name))
+        facts = f'<p class="ll-meta">{job_facts(job)} {notify()}</p>'
         return f'<div class="ll-reading"><div class="ll-progress">{shown}{stop}</div>{facts}</div>'
     if entry.is_read:
         return ""
     failed = job is not None and job.stage == "failed"
     error = f'<p class="ll-error">{escape(job.error)}</p>' if job is not None and failed else ""
-    share = f"{100 * entry.tokens_read / entry.tokens:.0f} % read" if entry.tokens and entry.tokens_read else ""
-    verb = "Try again" if failed else "Go on reading" if share else "Read whole"
+    share = ""
+    if entry.tokens and entry.tokens_read:
+        share = t("{percent} % read", percent=number(100 * entry.tokens_read / entry.tokens))
+    verb = t("Try again") if failed else t("Go on reading") if share else t("Read whole")
     read = button(verb, "read", entry.id, css="ll-link", aria=f"{verb}: {entry.name}")
-    state = f'<p class="ll-meta ll-progress"><span>{share or "not read whole yet"}</span>{read}</p>'
+    state = f'<p class="ll-meta ll-progress"><span>{share or t("not read whole yet")}</span>{read}</p>'
     return f'<div class="ll-reading">{error}{state}</div>'
 
 
@@ -162,10 +186,12 @@ def _tags(entry: Entry, is_chosen: bool, is_tagging: bool, share_tool: Callable[
         return (
             f'<input class="ll-input" data-act="tags" data-arg="{escape(entry.id)}" '
             f'value="{escape(" ".join(entry.tags))}" '
-            'aria-label="Tags, with spaces between" placeholder="Tags, with spaces between" autofocus>'
+            f'aria-label="{t("Tags, with spaces between")}" placeholder="{t("Tags, with spaces between")}" autofocus>'
         )
     shown = "".join(f'<span class="ll-tag">{escape(tag)}</span>' for tag in entry.tags)
-    change = button("Change tags" if entry.tags else "Add tags", "tag", entry.id, css="ll-link") if is_chosen else ""
+    change = (
+        button(t("Change tags") if entry.tags else t("Add tags"), "tag", entry.id, css="ll-link") if is_chosen else ""
+    )
     change += share_tool(entry) if is_chosen else ""
     return f'<p class="ll-tags">{shown}{change}</p>' if shown or change else ""
 
@@ -174,16 +200,19 @@ def sample_links(files: Sequence[str]) -> str:
     """Samples that are not in the library, as small links."""
     if not files:
         return ""
-    links = " ".join(button(name(file), "sample", file, css="ll-link", aria=f"Add the sample {file}") for file in files)
-    return f'<p class="ll-samples">Samples: {links}</p>'
+    links = " ".join(
+        button(name(file), "sample", file, css="ll-link", aria=t("Add the sample {file}", file=file)) for file in files
+    )
+    return f'<p class="ll-samples">{t("Samples")}: {links}</p>'
 
 
 def _confirm(entry: Entry) -> str:
+    said = t("Delete it with its pages, what was read, and the answers that used it? This cannot be undone.")
+    label = t("Delete {document}?", document=escape(entry.name))
     return (
-        f'<div class="ll-confirm" role="alertdialog" aria-label="Delete {escape(entry.name)}?">'
-        "<p>Delete it with its pages, what was read, and the answers that used it? This cannot be undone.</p>"
-        f"{button('Delete', 'delete-yes', entry.id, css='ll-button ll-danger')}"
-        f"{button('Keep', 'delete-no', entry.id)}</div>"
+        f'<div class="ll-confirm" role="alertdialog" aria-label="{label}"><p>{said}</p>'
+        f"{button(t('Delete'), 'delete-yes', entry.id, css='ll-button ll-danger')}"
+        f"{button(t('Keep'), 'delete-no', entry.id)}</div>"
     )
 
 
@@ -193,8 +222,10 @@ def problems(items: Sequence[Problem]) -> str:
         return ""
     worst = min((list(Severity).index(item.severity) for item in items), default=0)
     shown = "".join(_problem(item) for item in items[:MAX_PROBLEMS_SHOWN])
-    more = f"<li>… and {number(len(items) - MAX_PROBLEMS_SHOWN)} more.</li>" if len(items) > MAX_PROBLEMS_SHOWN else ""
-    label = count(len(items), "problem") if worst < 2 else count(len(items), "note")
+    hidden = len(items) - MAX_PROBLEMS_SHOWN
+    more = f"<li>{t('… and {n} more.', n=number(hidden))}</li>" if hidden > 0 else ""
+    problem, note = tn("{n} problem", "{n} problems", len(items)), tn("{n} note", "{n} notes", len(items))
+    label = problem if worst < 2 else note
     return (
         f'<details class="ll-problems ll-severity-{list(Severity)[worst].value}"><summary>{label}</summary>'
         f"<ul>{shown}{more}</ul></details>"
@@ -202,9 +233,9 @@ def problems(items: Sequence[Problem]) -> str:
 
 
 def _problem(item: Problem) -> str:
-    where = name(item.source) + (f", page {item.page_no}" if item.page_no is not None else "")
+    where = name(item.source) + (", " + t("page {n}", n=item.page_no) if item.page_no is not None else "")
     return (
-        f'<li><b>{where}</b> <span class="ll-tag">{SEVERITY_NAMES[item.severity]}</span><br>'
+        f'<li><b>{where}</b> <span class="ll-tag">{t(SEVERITY_NAMES[item.severity])}</span><br>'
         f"{escape(item.what)}: {escape(item.why)}</li>"
     )
 
@@ -214,73 +245,85 @@ def job_list(jobs: Sequence[JobStatus]) -> str:
     if not jobs:
         return ""
     rows = "".join(_job(job, sum(not before.is_finished for before in jobs[:at])) for at, job in enumerate(jobs))
-    return f'<ul class="ll-jobs" aria-label="Being read">{rows}</ul>'
+    return f'<ul class="ll-jobs" aria-label="{t("Being read")}">{rows}</ul>'
 
 
 def _job(job: JobStatus, ahead: int) -> str:
     """`ahead`: how many are worked on before it."""
     over = job.stage in ("failed", "cancelled")
-    act, verb = ("dismiss", "Dismiss") if over else ("cancel", "Cancel")
-    again = button("Try again", "retry", job.id, css="ll-link", aria=f"Try again: {job.name}, with the options above")
+    act, said = (
+        ("dismiss", t("Dismiss {name}", name=job.name)) if over else ("cancel", t("Cancel {name}", name=job.name))
+    )
+    aria = t("Try again: {name}, with the options above", name=job.name)
+    again = button(t("Try again"), "retry", job.id, css="ll-link", aria=aria)
     detail = f'<p class="ll-error">{escape(job.error)}</p><p class="ll-meta">{again}</p>' if job.error else ""
-    progress = "" if over else bar(job.done, job.total if job.stage != "waiting" else 0, f"Progress of {job.name}")
+    total = job.total if job.stage != "waiting" else 0
+    progress = "" if over else bar(job.done, total, t("Progress of {document}", document=job.name))
     return (
         f'<li class="ll-job ll-job-{escape(job.stage)}"><div class="ll-doc-body">'
         f'<p class="ll-job-name">{name(job.name)}</p>'
         f'<p class="ll-meta">{job_facts(job)}{_after(job, ahead)}</p>{progress}{detail}</div>'
-        f"{button(icon('cross'), act, job.id, css='ll-round', aria=f'{verb} {job.name}')}</li>"
+        f"{button(icon('cross'), act, job.id, css='ll-round', aria=said)}</li>"
     )
 
 
 def _after(job: JobStatus, ahead: int) -> str:
-    return f", after {count(ahead, 'other')}" if job.stage == "waiting" and ahead else ""
+    return ", " + tn("after {n} other", "after {n} others", ahead) if job.stage == "waiting" and ahead else ""
 
 
 def job_facts(job: JobStatus) -> str:
     """ "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left"."""
     if job.stage == "parse" and job.entry_id is not None:
-        return "Getting the model ready"
+        return t("Getting the model ready")
     if job.stage == "waiting" and job.total:
-        return f"Ready for questions; {number(job.done)} of {number(job.total)} tokens read, waiting to be read whole"
-    facts = STAGE_NAMES.get(job.stage, job.stage.capitalize())
+        return t(
+            "Ready for questions; {done} of {total} tokens read, waiting to be read whole",
+            done=number(job.done), total=number(job.total),
+        )  # fmt: skip
+    facts = t(STAGE_NAMES.get(job.stage, job.stage.capitalize()))
     if job.stage not in ("parse", "read", "index") or job.total <= 0:
         return escape(facts)
-    facts += f" {number(job.done)} of {number(job.total)} {job.unit}"
+    facts += " " + how_far(job.done, job.total, job.unit)
     if job.rate_per_s:
-        facts += f" · {number(job.rate_per_s) if job.rate_per_s >= 10 else f'{job.rate_per_s:.1f}'} {job.unit}/s"
+        facts += f" · {number(job.rate_per_s, 0 if job.rate_per_s >= 10 else 1)} {t(job.unit)}/s"
     if job.eta_s:
-        facts += f" · about {duration(max(1.0, job.eta_s)).replace('.0 s', ' s')} left"
+        facts += " · " + t("about {time} left", time=duration(max(1.0, round(job.eta_s))))
     return escape(facts)
 
 
 def hits(found: Sequence[Citation]) -> str:
     """Passages that fit what was looked for."""
     if not found:
-        return '<p class="ll-quiet">Nothing in the documents fits that.</p>'
+        return f'<p class="ll-quiet">{t("Nothing in the documents fits that.")}</p>'
     rows = "".join(
         f'<li><button type="button" class="ll-hit" data-act="hit" data-arg="{index}"><span class="ll-place">'
         f"{name(cite.source)}{place(cite)}</span><q>{escape(' '.join(cite.quote.split())[:200])}</q></button></li>"
         for index, cite in enumerate(found)
     )
-    return f'<h3 class="ll-label">Found in the documents</h3><ul class="ll-docs">{rows}</ul>'
+    return f'<h3 class="ll-label">{t("Found in the documents")}</h3><ul class="ll-docs">{rows}</ul>'
 
 
 def receipt(removed: Receipt) -> str:
     """What a deletion removed, item by item."""
     rows = [
-        (count(removed.originals, "original"), size(removed.original_bytes)),
-        ("extracted text and positions", size(removed.parsed_bytes)),
-        ("what the model had read", size(removed.reading_bytes)),
-        (count(removed.answers, "answer"), ""),
+        (tn("{n} original", "{n} originals", removed.originals), size(removed.original_bytes)),
+        (t("extracted text and positions"), size(removed.parsed_bytes)),
+        (t("what the model had read"), size(removed.reading_bytes)),
+        (answers(removed.answers), ""),
     ]
     items = "".join(f"<li><span>{label}</span><span>{amount}</span></li>" for label, amount in rows)
-    kept = f"<p>{count(removed.kept, 'file')} stay: other documents hold them too.</p>" if removed.kept else ""
-    return notice(f"<p>Deleted {name(removed.name)}.</p><ul class='ll-receipt'>{items}</ul>{kept}")
+    said = tn(
+        "{n} file stays: another document holds it too.", "{n} files stay: other documents hold them too.", removed.kept
+    )
+    kept = f"<p>{said}</p>" if removed.kept else ""
+    return notice(
+        f"<p>{t('Deleted {document}.', document=name(removed.name))}</p><ul class='ll-receipt'>{items}</ul>{kept}"
+    )
 
 
 def notice(body: str, css: str = "") -> str:
     """A message that stays until it is dismissed; `body` is HTML already."""
-    closing = button(icon("cross"), "dismiss-notice", css="ll-round", aria="Dismiss this message")
+    closing = button(icon("cross"), "dismiss-notice", css="ll-round", aria=t("Dismiss this message"))
     return f'<div class="ll-notice {css}" role="status"><div>{body}</div>{closing}</div>'
 
 

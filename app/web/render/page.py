@@ -1,6 +1,7 @@
 """The head of the page: its name, what it does, and the switch between light and dark."""
 
 from app.web.render.basics import escape, icon
+from app.web.texts import language, languages, own_name, t
 
 MARK = (
     '<svg class="ll-logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
@@ -14,20 +15,30 @@ def header(model: str | None, person: str | None = None, banner: str = "", *, is
     named = f'<span class="ll-model-name">{escape(model)}</span>' if model else ""
     return (
         f'<header class="ll-header">{MARK}<div><h1 class="ll-brand">Longleaf</h1>'
-        '<p class="ll-claim">Reads whole documents. Answers with citations it has checked.</p></div>'
-        f'{named}{_signed_in(person, is_admin)}<button type="button" class="ll-round" data-toggle="dark" '
-        'aria-label="Switch between light and dark" title="Light or dark">'
-        f"{icon('half')}</button></header>{_notice(banner)}"
+        f'<p class="ll-claim">{t("Reads whole documents. Answers with citations it has checked.")}</p></div>'
+        f"{named}{_signed_in(person, is_admin)}{_languages()}"
+        f'<button type="button" class="ll-round" data-toggle="dark" aria-label="{t("Switch between light and dark")}" '
+        f'title="{t("Light or dark")}">{icon("half")}</button></header>{_notice(banner)}'
+    )
+
+
+def _languages() -> str:
+    """The languages that are not spoken now; the browser keeps the choice (assets/theme/longleaf.js)."""
+    return "".join(
+        f'<button type="button" class="ll-link" data-language="{other}" lang="{other}" title="{own_name(other)}">'
+        f'{other.upper()}<span class="ll-unseen"> {own_name(other)}</span></button>'
+        for other in languages()
+        if other != language()
     )
 
 
 def _signed_in(person: str | None, is_admin: bool) -> str:
     if person is None:
         return ""
-    admin = '<a class="ll-link" href="/admin">Administration</a>' if is_admin else ""
+    admin = f'<a class="ll-link" href="/admin">{t("Administration")}</a>' if is_admin else ""
     return (
         f'<form class="ll-person" method="post" action="/logout">{admin}'
-        f'<span class="ll-model-name">{escape(person)}</span><button class="ll-link">Sign out</button></form>'
+        f'<span class="ll-model-name">{escape(person)}</span><button class="ll-link">{t("Sign out")}</button></form>'
     )
 
 
@@ -38,10 +49,10 @@ def _notice(banner: str) -> str:
 def modes() -> str:
     """Between one question, a table of them, and several models; switched in the browser (assets/theme/longleaf.js)."""
     return (
-        '<p class="ll-modes" role="group" aria-label="What to do">'
-        '<button type="button" class="ll-mode" data-toggle="ask" aria-pressed="true">Ask</button>'
+        f'<p class="ll-modes" role="group" aria-label="{t("What to do")}">'
+        f'<button type="button" class="ll-mode" data-toggle="ask" aria-pressed="true">{t("Ask")}</button>'
         '<button type="button" class="ll-mode" data-toggle="table" aria-pressed="false" '
-        'title="The same questions for many documents">Table</button>'
+        f'title="{t("The same questions for many documents")}">{t("Table")}</button>'
         '<button type="button" class="ll-mode" data-toggle="compare" aria-pressed="false" '
-        'title="The same question for several models">Compare</button></p>'
+        f'title="{t("The same question for several models")}">{t("Compare")}</button></p>'
     )

@@ -9,11 +9,11 @@ from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
 from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
-from app.web.render.answer import place
-from app.web.render.basics import button, count, escape, icon, name, number
+from app.web.render.basics import button, escape, icon, name, pages, place
 from app.web.render.heat import heat_boxes, heat_lines, warmth
 from app.web.render.layers import patch_tool, patches, words
 from app.web.state import View
+from app.web.texts import number, t, tn
 from ingest.document import Box, Document, Kind, Page
 from llm.answer import Citation
 
@@ -23,13 +23,12 @@ COLOUR_LIMIT = 600_000  # characters; a longer file is shown without colours
 LINE_CUT = 2000  # characters of one line
 MAX_FILES_LISTED = 3000
 THUMB_DPI = 36
-BACK = '<button type="button" class="ll-link ll-phone" data-toggle="answer">Back to the answer</button>'
+LINK_ID = 16  # characters of a leaf's id in an address: enough to tell the leaves of a library apart
 
 
 def empty() -> str:
-    return (
-        '<div class="ll-viewer-empty"><p>The page an answer rests on is shown here, with the evidence marked.</p></div>'
-    )
+    said = t("The page an answer rests on is shown here, with the evidence marked.")
+    return f'<div class="ll-viewer-empty"><p>{said}</p></div>'
 
 
 def unavailable(sentence: str) -> str:
@@ -40,7 +39,9 @@ def sheet(view: View, leaf: Document, files: Sequence[tuple[str, str]]) -> str:
     """One page of a leaf. `files`: (leaf id, name) of the folder it was opened from, for the file menu."""
     page = leaf.pages[view.page_index]
     shown = page_image(leaf.id, view, page) if page.has_geometry else text_lines(leaf, view, page)
-    stage = f'<div class="ll-stage" tabindex="0" role="region" aria-label="Page"{_soon(view, leaf)}>{shown}</div>'
+    stage = (
+        f'<div class="ll-stage" tabindex="0" role="region" aria-label="{t("Page")}"{_soon(view, leaf)}>{shown}</div>'
+    )
     return f"{_head(view, leaf, page, files)}{_thumbnails(view, leaf)}{stage}"
 
 
@@ -55,30 +56,52 @@ def _soon(view: View, leaf: Document) -> str:
 
 def _head(view: View, leaf: Document, page: Page, files: Sequence[tuple[str, str]]) -> str:
     title = _file_menu(files, leaf.id) if len(files) > 1 else f"<h2>{name(leaf.name)}</h2>"
-    key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}")
+    key = escape(f"{leaf.id[:16]}.{view.page_index}.{view.at}.{view.first_line}.{view.linked}")
     at = "" if view.at is None else view.at
     steps = f"{_evidence_tools(view)}{_page_tools(view, leaf)}{_zoom_tools()}"
     layers = f"{_heat_tool(view, leaf)}{patch_tool(page)}"
-    tools = f"{steps}{BACK}" + (f'<div class="ll-layers">{layers}</div>' if layers else "")
+    back = f'<button type="button" class="ll-link ll-phone" data-toggle="answer">{t("Back to the answer")}</button>'
+    tools = f"{steps}{_link(view, leaf, page)}{back}" + (f'<div class="ll-layers">{layers}</div>' if layers else "")
     return (
         f'<header class="ll-sheet-head" data-key="{key}" data-at="{at}"><div class="ll-sheet-title">{title}'
         f'<p class="ll-meta">{_where(view, leaf, page)}</p></div><div class="ll-tools">{tools}</div></header>'
     )
 
 
+def _link(view: View, leaf: Document, page: Page) -> str:
+    """Copies an address that leads here (assets/theme/longleaf.js): the page, or the lines that are marked."""
+    lines = view.linked or _chosen_lines(view, leaf.id) if not page.has_geometry else None
+    label, title = t("Copy link"), t("Copy a link that leads here; click a line’s number for a link to that line")
+    place = link_to(leaf.id, page.page_no, lines)
+    return f'<button type="button" class="ll-link" data-copy-link="{escape(place)}" title="{title}">{label}</button>'
+
+
+def link_to(leaf_id: str, page_no: int, lines: tuple[int, int] | None = None) -> str:
+    """The query of an address that opens a page, or lines of a text."""
+    first, last = lines or (0, 0)
+    place = f"page={page_no}" if lines is None else f"lines={first}" + (f"-{last}" if last > first else "")
+    return f"?file={leaf_id[:LINK_ID]}&{place}"
+
+
+def _chosen_lines(view: View, leaf_id: str) -> tuple[int, int] | None:
+    """The lines of the citation that is shown."""
+    chosen = _cited_lines(view, leaf_id, only_chosen=True)
+    return (min(chosen), max(chosen)) if chosen else None
+
+
 def _where(view: View, leaf: Document, page: Page) -> str:
     facts = []
     if len(leaf.pages) > 1 or page.has_geometry:
         label = f" ({escape(page.label)})" if page.label and page.label != str(page.page_no) else ""
-        facts.append(f"Page {page.page_no} of {number(len(leaf.pages))}{label}")
+        facts.append(t("Page {page} of {total}", page=page.page_no, total=number(len(leaf.pages))) + label)
     if leaf.language:
         facts.append(escape(leaf.language))
     if not page.has_geometry:
-        facts.append(count(len(shown_text(page).split("\n")), "line"))
+        facts.append(tn("{n} line", "{n} lines", len(shown_text(page).split("\n"))))
     if view.at is not None:
         cite = view.citations[view.at]
-        checked = "checked" if cite.verified else "not confirmed"
-        facts.append(f'<b class="ll-here">evidence {view.at + 1}{place(cite)}, {checked}</b>')
+        checked = t("checked") if cite.verified else t("not confirmed")
+        facts.append(f'<b class="ll-here">{t("evidence {n}", n=view.at + 1)}{place(cite)}, {checked}</b>')
     return " · ".join(facts)
 
 
@@ -87,22 +110,24 @@ def _file_menu(files: Sequence[tuple[str, str]], leaf_id: str) -> str:
         f'<option value="{escape(file_id)}"{" selected" if file_id == leaf_id else ""}>{escape(file_name)}</option>'
         for file_id, file_name in files[:MAX_FILES_LISTED]
     )
-    return f'<select class="ll-files" data-act="file" aria-label="File of the folder">{options}</select>'
+    return f'<select class="ll-files" data-act="file" aria-label="{t("File of the folder")}">{options}</select>'
 
 
 def _evidence_tools(view: View) -> str:
     if not view.citations:
         return ""
     at = -1 if view.at is None else view.at
-    return _stepper("evidence", "evidence", f"{at + 1 or '–'} of {len(view.citations)}", at, len(view.citations))
+    label = t("Evidence {at} of {total}", at=at + 1 or "–", total=len(view.citations))
+    words = t("Evidence"), t("Previous evidence"), t("Next evidence")
+    return _stepper("evidence", words, label, at, len(view.citations))
 
 
 def _page_tools(view: View, leaf: Document) -> str:
     if len(leaf.pages) < 2:
         return ""
-    return _stepper(
-        "page", "page", f"{view.page_index + 1} of {number(len(leaf.pages))}", view.page_index, len(leaf.pages)
-    )
+    label = t("Page {page} of {total}", page=view.page_index + 1, total=number(len(leaf.pages)))
+    words = t("Page"), t("Previous page"), t("Next page")
+    return _stepper("page", words, label, view.page_index, len(leaf.pages))
 
 
 def _heat_tool(view: View, leaf: Document) -> str:
@@ -111,11 +136,15 @@ def _heat_tool(view: View, leaf: Document) -> str:
     if not warm:
         return ""
     warmest = max(warm, key=lambda page: warm[page])
-    there = "" if warmest == view.page_index else button(f"most on page {warmest + 1}", "page", warmest, css="ll-link")
-    switch = (
-        '<button type="button" class="ll-chip" data-toggle="heat" aria-pressed="false">Where the model looked</button>'
+    there = (
+        ""
+        if warmest == view.page_index
+        else button(t("most on page {n}", n=warmest + 1), "page", warmest, css="ll-link")
     )
-    legend = '<span class="ll-legend"><i></i>looked at<i class="ll-legend-always"></i>always in view</span>'
+    said = t("Where the model looked")
+    switch = f'<button type="button" class="ll-chip" data-toggle="heat" aria-pressed="false">{said}</button>'
+    always = f'<i class="ll-legend-always"></i>{t("always in view")}'
+    legend = f'<span class="ll-legend"><i></i>{t("looked at")}{always}</span>'
     return f'<span class="ll-heat-tool">{switch}{legend}{there}</span>'
 
 
@@ -129,9 +158,9 @@ def _thumbnails(view: View, leaf: Document) -> str:
         _thumbnail(leaf, index, index == view.page_index, index in cited, warm.get((leaf.id, index), 0.0))
         for index in range(len(leaf.pages))
     )
-    marked = f" · evidence on {count(len(cited), 'page')}" if cited else ""
+    marked = " · " + t("evidence on {pages}", pages=pages(len(cited))) if cited else ""
     return (
-        f'<details class="ll-thumbs" data-keep="thumbs"><summary>{count(len(leaf.pages), "page")}{marked}</summary>'
+        f'<details class="ll-thumbs" data-keep="thumbs"><summary>{pages(len(leaf.pages))}{marked}</summary>'
         f'<div class="ll-thumb-strip">{thumbs}</div></details>'
     )
 
@@ -139,7 +168,7 @@ def _thumbnails(view: View, leaf: Document) -> str:
 def _thumbnail(leaf: Document, index: int, is_shown: bool, is_cited: bool, warm: float) -> str:
     page = leaf.pages[index]
     css = "ll-thumb" + (" ll-thumb-cited" if is_cited else "") + (" ll-thumb-shown" if is_shown else "")
-    said = f"Page {index + 1}{', evidence' if is_cited else ''}"
+    said = t("Page {n}, evidence", n=index + 1) if is_cited else t("Page {n}", n=index + 1)
     return (
         f'<button type="button" class="{css}" data-act="page" data-arg="{index}" aria-label="{said}" title="{said}" '
         f'style="--ll-warm:{warm:.2f};aspect-ratio:{page.width_pt or 1:.1f}/{page.height_pt or 1:.1f}">'
@@ -148,14 +177,17 @@ def _thumbnail(leaf: Document, index: int, is_shown: bool, is_cited: bool, warm:
     )
 
 
-def _stepper(act: str, noun: str, label: str, at: int, total: int) -> str:
+def _stepper(act: str, words: tuple[str, str, str], label: str, at: int, total: int) -> str:
+    """`words`: what it steps through, one back, one on."""
+    noun, back, on = words
+
     def step(delta: int, drawing: str, word: str) -> str:
-        tag = button(icon(drawing), act, at + delta, css="ll-round", aria=f"{word} {noun}")
+        tag = button(icon(drawing), act, at + delta, css="ll-round", aria=word)
         return tag if 0 <= at + delta < total else tag.replace("<button", "<button disabled", 1)
 
     return (
-        f'<div class="ll-stepper" role="group" aria-label="{noun.capitalize()}">{step(-1, "left", "Previous")}'
-        f"<span>{noun.capitalize()} {label}</span>{step(1, 'right', 'Next')}</div>"
+        f'<div class="ll-stepper" role="group" aria-label="{noun}">{step(-1, "left", back)}'
+        f"<span>{label}</span>{step(1, 'right', on)}</div>"
     )
 
 
@@ -166,10 +198,10 @@ def _zoom_tools() -> str:
         spoken = f'aria-label="{word}" title="{word}"'
         return f'<button type="button" class="ll-round" data-zoom="{delta}" {spoken}>{icon(drawing)}</button>'
 
-    fit = '<button type="button" class="ll-link" data-zoom="0" title="Fit the width">Fit</button>'
+    fit = f'<button type="button" class="ll-link" data-zoom="0" title="{t("Fit the width")}">{t("Fit")}</button>'
     return (
-        '<div class="ll-stepper" role="group" aria-label="Zoom">'
-        f"{step(-1, 'minus', 'Smaller')}{fit}{step(1, 'plus', 'Larger')}</div>"
+        f'<div class="ll-stepper" role="group" aria-label="{t("Zoom")}">'
+        f"{step(-1, 'minus', t('Smaller'))}{fit}{step(1, 'plus', t('Larger'))}</div>"
     )
 
 
@@ -186,7 +218,7 @@ def page_image(leaf_id: str, view: View, page: Page) -> str:
     source = f"/page/{escape(leaf_id)}/{view.page_index}.png"
     return (
         f'<div class="ll-sheet" style="aspect-ratio:{width:.2f}/{height:.2f}">'
-        f'<img src="{source}" data-src="{source}" alt="Page {page.page_no}" draggable="false">{heat}{boxes}'
+        f'<img src="{source}" data-src="{source}" alt="{t("Page {n}", n=page.page_no)}" draggable="false">{heat}{boxes}'
         f"{patches(page)}{words(page)}</div>"
     )
 
@@ -196,7 +228,7 @@ def _box(box: Box, width: float, height: float, index: int, cite: Citation, is_c
     left, top = 100 * box.x0 / width, 100 * box.y0 / height
     wide, high = 100 * (box.x1 - box.x0) / width, 100 * (box.y1 - box.y0) / height
     return (
-        f'<div class="{css}" title="Evidence {index + 1}" '
+        f'<div class="{css}" title="{t("Evidence {n}", n=index + 1)}" '
         f'style="left:{left:.3f}%;top:{top:.3f}%;width:{wide:.3f}%;height:{high:.3f}%"></div>'
     )
 
@@ -205,20 +237,23 @@ def text_lines(leaf: Document, view: View, page: Page) -> str:
     """The file with line numbers; cited lines are marked. A long file is shown in parts."""
     text = shown_text(page)
     chosen = _cited_lines(view, leaf.id, only_chosen=True)
-    first = first_shown(view, text.count("\n") + 1, min(chosen, default=None))
+    linked = range(view.linked[0], view.linked[1] + 1) if view.linked else range(0)
+    first = first_shown(view, text.count("\n") + 1, min([*chosen, *linked[:1]], default=None))
     lines = _coloured(leaf, text) if leaf.kind is Kind.CODE else _with_quote(text, _chosen_quote(view, leaf.id))
     last = min(len(lines), first + LINES_SHOWN - 1)
     marked = _cited_lines(view, leaf.id)
     warm = heat_lines(view.looks, leaf.id, view.page_index, page.text)
+    place = escape(link_to(leaf.id, page.page_no, (1, 1)).removesuffix("1"))
     rows = "".join(
-        f'<li value="{line_no}"{_line_class(line_no, marked, chosen)}{_line_heat(warm.get(line_no))}>'
+        f'<li value="{line_no}"{_line_class(line_no, marked, chosen, linked)}{_line_heat(warm.get(line_no))}>'
+        f'<a class="ll-no" tabindex="-1" href="{place}{line_no}" aria-label="{line_no}"></a>'
         f"{lines[line_no - 1] or ' '}</li>"
         for line_no in range(first, last + 1)
     )
     css = "ll-source" if leaf.kind in (Kind.CODE, Kind.MAP) else "ll-source ll-prose"
     listing = f'<ol class="{css}" style="--ll-digits:{len(str(last))}" start="{first}">{rows}</ol>'
-    earlier = _more("Earlier", first - LINES_SHOWN, first > 1)
-    return earlier + listing + _more("Later", last + 1, last < len(lines))
+    earlier = _more(t("Earlier lines"), first - LINES_SHOWN, first > 1)
+    return earlier + listing + _more(t("Later lines"), last + 1, last < len(lines))
 
 
 def _chosen_quote(view: View, leaf_id: str) -> tuple[int, int]:
@@ -256,10 +291,12 @@ def first_shown(view: View, num_lines: int, cited: int | None) -> int:
 
 
 def _more(word: str, first_line: int, exists: bool) -> str:
-    return f'<p class="ll-more">{button(f"{word} lines", "lines", max(1, first_line))}</p>' if exists else ""
+    return f'<p class="ll-more">{button(word, "lines", max(1, first_line))}</p>' if exists else ""
 
 
-def _line_class(line_no: int, marked: set[int], chosen: set[int]) -> str:
+def _line_class(line_no: int, marked: set[int], chosen: set[int], linked: range) -> str:
+    if line_no in linked:
+        return ' class="ll-line ll-line-linked"'
     if line_no in chosen:
         return ' class="ll-line ll-line-chosen"'
     return ' class="ll-line"' if line_no in marked else ""
@@ -319,4 +356,6 @@ def _lexer(leaf: Document) -> Lexer:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= LINE_CUT else f"{line[:LINE_CUT]} … ({number(len(line) - LINE_CUT)} more characters)"
+    if len(line) <= LINE_CUT:
+        return line
+    return f"{line[:LINE_CUT]} … ({t('{n} more characters', n=number(len(line) - LINE_CUT))})"

@@ -14,7 +14,6 @@ import pytest
 from app.service import KeptAnswer
 from app.web.adding import AddPanel
 from app.web.ask import AskPanel
-from app.web.asking import Questions
 from app.web.history import Changing, HistoryPanel
 from app.web.library import LibraryPanel
 from app.web.services import Services
@@ -43,7 +42,7 @@ def adding(blocks: gr.Blocks, services: Services) -> AddPanel:
 
 @pytest.fixture
 def ask(blocks: gr.Blocks, services: Services) -> AskPanel:
-    return AskPanel(services, Questions(services.longleaf))
+    return AskPanel(services)
 
 
 def click(act: str, arg: object = "", **more: Any) -> gr.EventData:

@@ -30,7 +30,7 @@ def test_too_much_names_shares_and_what_would_help() -> None:
     assert "10,000 tokens, not all read yet: answered from the best passages" in shown
     assert "Without <bdi>&lt;large&gt;.pdf</bdi>: 1,000 tokens, all of it can be seen at once." in shown
     assert "about 25 pages fit at once" in shown
-    assert "4,500 tokens are still to be read, about 43 MB on the disk; 5.0 GB are free." in shown
+    assert "Still to be read: 4,500 tokens. That takes about 43 MB on the disk. 5.0 GB are free." in shown
     assert shown.index("90 %") < shown.index("10 %")
 
 
