@@ -22,7 +22,7 @@ from llm.evidence.lexical import question_terms, terms
 from llm.evidence.passages import cut
 from llm.prompt import NOT_FOUND, label
 from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered
-from llm.training.sources import Passage, Question
+from llm.training.sources import AskedTogether, Passage, Question
 
 _UNANSWERED_SHARE = 0.35
 _MOST_OTHERS = 8
@@ -53,6 +53,7 @@ class _Index:
     """The pieces of all contexts of one kind, searched by BM25."""
 
     def __init__(self, contexts: Sequence[Passage]) -> None:
+        self.together = AskedTogether(contexts)
         self._pieces: list[Piece] = []
         self._of: dict[str, list[Piece]] = {}  # by the text of the context
         search_terms: list[list[str]] = []
@@ -157,7 +158,11 @@ class CloseReadings:
             if piece.source.context in hidden or _asks_one(piece.source, questions) or rng.random() < _SKIPPED_SHARE:
                 continue
             cost = self._cost([piece])
-            clear = all(is_unanswered(question, source.kind, [piece.says]) for source, question in left_out)
+            clear = all(
+                is_unanswered(question, source.kind, [piece.says])
+                and not index.together.may_answer(question.text, piece.source)
+                for source, question in left_out
+            )
             if clear and cost <= free_tokens:
                 others.append(piece)
                 free_tokens -= cost
@@ -195,7 +200,8 @@ def _left_out(
             if len(found) == wanted:
                 return found
             is_new = question.answers and question.text not in known
-            if is_new and is_unanswered(question, source.kind, [piece.says for piece in shown]):
+            is_foreign = not any(index.together.may_answer(question.text, gold) for gold in golds)
+            if is_new and is_foreign and is_unanswered(question, source.kind, [piece.says for piece in shown]):
                 found.append((source, question))
                 known.add(question.text)
     return found

@@ -5,7 +5,7 @@ Owns what is taught; `llm.training.mixture` and `llm.training.close` own what is
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.document import Doubt
@@ -27,6 +27,8 @@ FILE_NAMES = (
     "a.md",
 )
 _VAGUE_KINDS = ("squadshifts-reddit", "squadshifts-amazon_reviews", "friendsqa", "policyqa")  # "What did he say?"
+_LOOSE_KINDS = ("policyqa",)  # from one word to the whole text were marked for the same question
+_LEAST_LOOSE_WORDS = 3
 _WORD = re.compile(r"[^\W_]{3,}")
 _COMMON = frozenset(
     _WORD.findall(
@@ -77,13 +79,21 @@ def answer_text(question: Question, passage: Passage) -> str | None:
     """The one place that decides what the model is taught to say; None: do not teach this question."""
     if not question.answers:
         return NOT_FOUND
-    answer = target(question, passage.context)
+    is_loose = passage.kind in _LOOSE_KINDS
+    if is_loose:
+        question = replace(question, answers=tuple(each for each in question.answers if _says_something(each)))
+    answer = target(question, passage.context, longest=is_loose)
     if answer is None or not answer or len(answer) > MAX_ANSWER_CHARS:
         return None
     counted = passage.kind == "wtq" and answer.isdigit() and int(answer) <= 10
     if answer not in passage.context and passage.kind in ("tatqa", "wtq") and not counted:
         return None  # arithmetic that a model of this size can only guess
     return answer
+
+
+def _says_something(answer: str) -> bool:
+    """Whether an answer of a loose kind says something when it is read alone, and is short enough to be taught."""
+    return len(answer.split()) >= _LEAST_LOOSE_WORDS and len(answer) <= MAX_ANSWER_CHARS
 
 
 def taught(passage: Passage) -> list[Asked]:

@@ -15,7 +15,7 @@ from llm.training.close import CloseReadings
 from llm.training.confusions import Confusions
 from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, taught, words
 from llm.training.forms import form_passage
-from llm.training.sources import Passage
+from llm.training.sources import AskedTogether, Passage
 
 # How often a document's first passage is of a kind.
 KIND_SHARES: Mapping[str, float] = {
@@ -67,6 +67,7 @@ class Mixture:
         self._kinds = [*self._passages, "form"]
         self._shares = [KIND_SHARES[kind] for kind in self._kinds]
         self._count_tokens, self._max_tokens = count_tokens, max_tokens
+        self._together = {kind: AskedTogether(found) for kind, found in self._passages.items()}
         self._close = CloseReadings(self._passages, count_tokens)
         self._prose = [passage for kind in _PROSE_KINDS for passage in self._passages.get(kind, [])] if prose else []
         self._confusions = confusions
@@ -184,6 +185,8 @@ class Mixture:
             if other in shown or not other.questions:
                 continue
             question = self._rng.choice(other.questions)
+            if any(self._together[passage.kind].may_answer(question.text, item) for item in shown):
+                continue
             shared = len(words(question.text) & seen)
             if (best is None or shared > best[0]) and is_unanswered(question, passage.kind, [text]):
                 best = (shared, question.text)

@@ -7,7 +7,7 @@ file name: a fifth of the SQuADShifts contexts and a tenth of every other set ar
 import gzip
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,12 +95,39 @@ def _passage(kind: str, record: dict[str, object]) -> Passage:
     )
 
 
-def target(question: Question, context: str) -> str | None:
+class AskedTogether:
+    """Which questions of a set are asked of the same contexts.
+
+    A set that asks the same of many contexts (PolicyQA: "For what purpose do you use my data?") asks together what its
+    writers count as one topic. Of a context that is asked one of them nobody knows that it does not answer another.
+    """
+
+    def __init__(self, passages: Iterable[Passage]) -> None:
+        """`passages` of one set."""
+        by_question: dict[str, list[Passage]] = defaultdict(list)
+        for passage in passages:
+            for text in {question.text for question in passage.questions}:
+                by_question[text].append(passage)
+        self._beside = {
+            text: frozenset(question.text for passage in asking for question in passage.questions)
+            for text, asking in by_question.items()
+            if len(asking) > 1
+        }
+
+    def may_answer(self, question: str, passage: Passage) -> bool:
+        """Whether the passage is asked what is asked together with the question somewhere."""
+        beside = self._beside.get(question, frozenset())
+        return any(other.text in beside for other in passage.questions)
+
+
+def target(question: Question, context: str, *, longest: bool = False) -> str | None:
     """The answer to train on: the one most writers gave among those that stand in the context, else the first.
 
-    None when nobody answered. Ties go to the shortest.
+    None when nobody answered. Ties go to the shortest. `longest`: the longest of those that stand in the context.
     """
     standing = [answer for answer in question.answers if answer in context]
+    if standing and longest:
+        return max(standing, key=len)
     if standing:
         counts = Counter(standing)
         return min(counts, key=lambda answer: (-counts[answer], len(answer)))

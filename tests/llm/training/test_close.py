@@ -101,11 +101,34 @@ def test_unanswered_questions_have_no_answer_in_the_document() -> None:
 def test_a_context_that_is_asked_the_same_never_stands_beside() -> None:
     same = [
         Passage("policyqa", f"We use data of class {word} here.", (Question("Do you use my data?", (word,)),))
-        for word in ("alpha", "beta", "gamma", "delta")
+        for word in ("alpha of it", "beta of it", "gamma of it", "delta of it")
     ]
     for seed in range(10):
         example = close(same, same[0], seed=seed)
         assert not any(passage.context in example.document for passage in same[1:])
+
+
+def test_what_is_asked_together_elsewhere_is_never_taught_as_unanswered() -> None:
+    """Policies: the same questions of many, marked in some; of "why" and "for what" only one was asked of each."""
+    why, purpose, children = "Why do you use my data?", "For what is my data used?", "What about children?"
+    asked = [(why, purpose), (why,), (purpose,), (children,)] * 4
+    policies = [
+        Passage(
+            "policyqa",
+            f"We use clickstream records number {number} for the improvement of service {number} alone.",
+            tuple(Question(text, (f"for the improvement of service {number}",)) for text in texts),
+        )
+        for number, texts in enumerate(asked)
+    ]
+    taught_as_unanswered = set()
+    for seed in range(40):
+        example = readings(policies).example([(policies[1], taught(policies[1]))], 60, random.Random(seed))
+        assert example is not None
+        taught_as_unanswered |= {item.question for item in example.asked if item.answer == NOT_FOUND}
+        drawn = Mixture({"policyqa": policies}, lambda text: len(text.split()), seed=seed, max_tokens=300)
+        foreign = drawn.foreign_question(policies[1], [policies[1]])
+        taught_as_unanswered |= {foreign.question} if foreign else set()
+    assert taught_as_unanswered == {children}
 
 
 def test_the_budget_bounds_the_document_and_large_contexts_make_it_longer() -> None:

@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from llm.prompt import NOT_FOUND, Prompt
 from llm.training.code import code_passages
-from llm.training.examples import Example, load_passages
+from llm.training.examples import Example, answer_text, load_passages
 from llm.training.forms import form_passage
 from llm.training.mixture import Mixture
 from llm.training.packing import join, pack_example
@@ -48,6 +48,16 @@ def test_the_target_stands_in_the_context_and_most_writers_gave_it() -> None:
     assert target(question, "I saw the tall man.") == "man"
     assert target(Question("Who?", ("nobody",)), "I saw him.") == "nobody"
     assert target(Question("Who?", ()), "I saw him.") is None
+
+
+def test_of_loosely_marked_answers_the_longest_that_can_be_read_alone_is_taught() -> None:
+    context = "We may also give your postal address to our partners, and they may write to you."
+    question = Question(
+        "Do you share my data?", ("may", "partners", "to our partners", "your postal address to our partners")
+    )
+    assert answer_text(question, Passage("policyqa", context, (question,))) == "your postal address to our partners"
+    assert answer_text(question, Passage("friendsqa", context, (question,))) == "may"
+    assert answer_text(Question("Do you share?", ("may",)), Passage("policyqa", context, ())) is None
 
 
 def is_written(answer: str, document: str) -> bool:
