@@ -33,11 +33,13 @@ KEPT_IN_MEMORY = 16  # documents; a page turned must not parse the whole book's 
 class Library:
     """One data folder."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, page_images: PageImages | None = None) -> None:
+        """`page_images`: where pictures of pages are kept; None: in one of its own."""
         private_dir(data_dir)
+        self._data_dir = data_dir
         self.catalogue = Catalogue(data_dir / "catalogue.sqlite")
         self.originals = Originals(data_dir / "originals", data_dir / "work")
-        self._page_images = PageImages()
+        self._page_images = page_images or PageImages()
         self._passwords: dict[str, str] = {}
         self._recent: dict[tuple[str, str, str | None], Document] = {}  # by id, recipe and name
         self.sweep()
@@ -163,7 +165,7 @@ class Library:
         if not MIN_DPI <= dpi <= MAX_DPI:
             raise BadRequest(f"a page image of {dpi} dpi was asked for; it must be {MIN_DPI} to {MAX_DPI}")
         page = document.pages[page_index]
-        key = (document_id, page.page_no, page.rotation, dpi)
+        key = (self._data_dir, document_id, page.page_no, page.rotation, dpi)
         return self._page_images.get(key, lambda: self._render(document, page, dpi))
 
     def _render(self, document: Document, page: Page, dpi: int) -> bytes:
@@ -184,7 +186,7 @@ class Library:
         removed = self.catalogue.delete(entry.id)
         files, file_bytes = self.sweep()
         self._recent.clear()
-        self._page_images.forget(removed.ids)
+        self._page_images.forget(self._data_dir, removed.ids)
         for document_id in removed.ids:
             self._passwords.pop(document_id, None)
         return removed, files, file_bytes

@@ -21,6 +21,7 @@ from app.service.library import Library, OnSource
 from app.service.line import Line
 from app.service.marks import Pacer, ReadingMarks
 from app.service.originals import private_dir
+from app.service.page_images import PageImages
 from app.service.suggesting import suggested_questions
 from app.service.tags import checked_tags
 from app.service.turns import Turns
@@ -54,17 +55,19 @@ class Longleaf:
         allowance: Allowance | None = None,
         watchers: Sequence[Watcher] = (),
         line: Line | None = None,
+        page_images: PageImages | None = None,
     ) -> None:
         """`on_text` gets one line now and then while the model is made ready, or another process is waited for.
 
         `allowance`: how much may be added and asked; None: anything. `watchers` are told what happened. `line`: one
         that several libraries share, so that all their questions are answered in the order in which they came.
+        `page_images`: the memory for pictures of pages, which they may share, too.
         """
         self.settings = settings
         self._allowance, self._watchers = allowance, tuple(watchers)
-        self._line = line or Line()
+        self._line = Line() if line is None else line  # an empty one is false
         self._on_text, self._load = on_text, load
-        self._library = Library(settings.data_dir)
+        self._library = Library(settings.data_dir, page_images)
         private_dir(state_dir(settings))
         self._engine = LazyEngine(settings, self._loaded, on_text)
         self._beside = {settings.model: self}  # by the name of the model; one table for all of them

@@ -16,6 +16,7 @@ from app.service.allowance import Allowance
 from app.service.audit import AuditLog
 from app.service.engine import LoadEngine
 from app.service.line import Line
+from app.service.page_images import PageImages
 from app.service.retention import HOUR_S, Sweeper, expire
 from app.service.watching import Watcher
 from app.settings import Settings
@@ -34,6 +35,7 @@ class Operations:
         self._settings, self._on_text, self._load = settings, on_text, load
         self._ending = ExitStack()
         self.line = Line()
+        self._page_images = PageImages()
         self.metrics = Metrics(lambda: len(self.line))
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.audit = self._ending.enter_context(closing(AuditLog(settings.data_dir))) if settings.audit else None
@@ -50,7 +52,7 @@ class Operations:
             watchers.append(self.audit.of(who))
         return Longleaf(
             replace(self._settings, data_dir=folder), on_text=self._on_text, load=self._load, allowance=allowance,
-            watchers=watchers, line=self.line,
+            watchers=watchers, line=self.line, page_images=self._page_images,
         )  # fmt: skip
 
     def follow(self, jobs: Jobs) -> Jobs:
