@@ -24,8 +24,9 @@ from llm.pages import PageSource, dpi_for, is_shown, page_size
 from llm.pictures import Features, PatchRun, Picture
 from llm.tokens import Tokens
 
-_OF_TEXT = ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids")
+_NOT_OF_TOWER = ("input_ids", "attention_mask", "mm_token_type_ids", "token_type_ids", "num_soft_tokens_per_image")
 _LLAMA4 = "llama4"
+_BUDGETS = (70, 140, 280, 560, 1120)  # patches of a picture, one of which Gemma 4 fills whatever the picture's size
 _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 
 
@@ -56,8 +57,6 @@ class Eyes:
         kind = model.config.model_type
         if not hasattr(model, "get_image_features") or not hasattr(model.config, "image_token_id"):
             raise _refusal(kind, "it has no image tower")
-        if getattr(model.config.get_text_config(decoder=True), "use_bidirectional_attention", None) == "vision":
-            raise _refusal(kind, "its patches see one another both ways, and the runtime looks back only")
         try:
             return cls(model, _processor_of(model, where), max_side_px)
         except (OSError, ValueError, ImportError, AttributeError, TypeError) as error:
@@ -86,7 +85,7 @@ class Eyes:
 
     @torch.no_grad()
     def _looked_at(self, image: Image.Image) -> Features:
-        inputs = {name: value for name, value in self._processed(image).items() if name not in _OF_TEXT}
+        inputs = {name: value for name, value in self._processed(image).items() if name not in _NOT_OF_TOWER}
         on_device = {name: value.to(self._model.device) for name, value in inputs.items()}
         on_device["pixel_values"] = on_device["pixel_values"].to(self._model.dtype)
         output = self._model.get_image_features(**on_device, return_dict=True)
@@ -103,6 +102,11 @@ class Eyes:
             merged = math.isqrt(rows * columns // len(patch_at))
             grid = rows // merged, columns // merged
             return Layout(tuple(ids), patch_at, tuple(_cells(*grid, Box(0, 0, 1, 1))), grid)
+        if "image_position_ids" in inputs:
+            columns, rows = (inputs["image_position_ids"][0].amax(0) + 1).tolist()
+            merged = math.isqrt(rows * columns // len(patch_at))
+            cells = _cells(rows // merged, columns // merged, Box(0, 0, 1, 1))
+            return Layout(tuple(ids), patch_at, tuple(cells), None)
         return Layout(tuple(ids), patch_at, tuple(self._tiles(ids, inputs, width, height)), None)
 
     def _tiles(self, ids: list[int], inputs: Any, width: int, height: int) -> Iterator[Box]:
@@ -139,9 +143,17 @@ class Eyes:
         sizes: dict[str, Any] = {}
         if set(self._processor.image_processor.size or ()) == {"longest_edge"}:  # else it takes pictures as they come
             sizes = {"size": {"longest_edge": self.max_side_px}}
+        if hasattr(self._processor.image_processor, "max_soft_tokens"):
+            sizes = {"max_soft_tokens": self._budget(*image.size)}
         return self._processor(
             text=[self._marker], images=[image], return_tensors="pt", add_special_tokens=False, **sizes
         )
+
+    def _budget(self, width: int, height: int) -> int:
+        """The one that comes nearest to the picture's own size."""
+        images = self._processor.image_processor
+        own = width * height / (images.patch_size * images.pooling_kernel_size) ** 2
+        return min(_BUDGETS, key=lambda budget: abs(math.log(budget / own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +175,25 @@ class ShownPages:
 class _GridProcessor:
     """A processor's part for pictures, of families that cut them into a grid: its part for videos needs torchvision."""
 
-    def __init__(self, where: str, image_token_id: int) -> None:
+    def __init__(self, where: str, config: Any) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(where)
         self.image_processor = AutoImageProcessor.from_pretrained(where, backend="pil")
-        self.image_token = str(self.tokenizer.convert_ids_to_tokens(image_token_id))
+        ids = (config.image_token_id, getattr(config, "boi_token_id", None), getattr(config, "eoi_token_id", None))
+        self.image_token, *around = ("" if one is None else self.tokenizer.convert_ids_to_tokens(one) for one in ids)
+        self._around = around  # Gemma 4's chat template leaves them to its processor
         self.apply_chat_template = self.tokenizer.apply_chat_template
 
-    def __call__(self, *, text: list[str], images: list[Image.Image], **options: Any) -> dict[str, torch.Tensor]:
-        pixels = self.image_processor(images=images, return_tensors="pt")
-        num_patches = int(pixels["image_grid_thw"].prod()) // self.image_processor.merge_size**2
-        expanded = [one.replace(self.image_token, self.image_token * num_patches) for one in text]
+    def __call__(
+        self, *, text: list[str], images: list[Image.Image], max_soft_tokens: int | None = None, **options: Any
+    ) -> dict[str, torch.Tensor]:
+        budget = {} if max_soft_tokens is None else {"max_soft_tokens": max_soft_tokens}
+        pixels = self.image_processor(images=images, return_tensors="pt", **budget)
+        if "image_grid_thw" in pixels:
+            num_patches = int(pixels["image_grid_thw"].prod()) // self.image_processor.merge_size**2
+        else:
+            num_patches = int(pixels["num_soft_tokens_per_image"][0])
+        picture = (self.image_token * num_patches).join(self._around)
+        expanded = [one.replace(self.image_token, picture) for one in text]
         return {**pixels, **self.tokenizer(expanded, **options)}
 
 
@@ -181,7 +202,7 @@ def _processor_of(model: PreTrainedModel, where: str) -> Any:
     try:
         return AutoProcessor.from_pretrained(where)
     except ImportError:
-        return _GridProcessor(where, int(model.config.image_token_id))
+        return _GridProcessor(where, model.config)
 
 
 def _marker_of(processor: Any) -> str:

@@ -19,6 +19,7 @@ EXAMPLES = """\b
 Examples:
   python app.py plan llama-4-scout --context 1m --kv-dtype int8 --weights-dtype int4
   python app.py plan deepseek-v3 --weights-dtype fp8 --json
+  python app.py plan qwen3-vl-8b --context 128k --pages 100 --page-px 768
   python app.py plan ./checkpoint --context 128k
 """
 
@@ -41,15 +42,34 @@ Examples:
     "--weights-dtype", type=click.Choice(WEIGHTS_DTYPES), default="bfloat16", show_default=True,
     help="In what weights are kept; the scales of the narrow ones come on top (fp8 0.02 %, int4 about 3 %).",
 )  # fmt: skip
+@click.option(
+    "--pages", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    help="Page images that a model with eyes is shown.",
+)  # fmt: skip
+@click.option(
+    "--page-px", type=click.IntRange(min=28), default=1024, show_default=True, metavar="N",
+    help="Their longer side, in pixels.",
+)  # fmt: skip
 @as_json
 @with_settings("data_dir")
-def plan(settings: Settings, model: str, context: int, kv_dtype: str, weights_dtype: str, as_json: bool) -> None:
+def plan(
+    settings: Settings,
+    model: str,
+    context: int,
+    kv_dtype: str,
+    weights_dtype: str,
+    pages: int,
+    page_px: int,
+    as_json: bool,
+) -> None:
     """Say what a model takes, and which machines hold it, from its config alone.
 
     MODEL is a name of docs/MODELS.md, a checkpoint folder, or a name on the Hugging Face hub; only a hub name that is
     not in docs/MODELS.md opens a connection. No weights are loaded. It says nothing about speed.
     """
-    found = make_plan(model, context=context, kv_dtype=kv_dtype, weights_dtype=weights_dtype)
+    found = make_plan(
+        model, context=context, kv_dtype=kv_dtype, weights_dtype=weights_dtype, pages=pages, page_px=page_px
+    )
     if as_json:
         echo_json(found.as_json())
         return
@@ -74,6 +94,12 @@ def _lines(plan: "Plan", kv_dtype: str, weights_dtype: str) -> Iterator[str]:
     )
     yield f"index        {_size(plan.index_bytes):>9}  what the selection of blocks scores, in memory"
     yield f"working set  {_size(plan.working_bytes):>9}  what one pass sees at once, beside the weights"
+    if plan.patches_a_page and plan.pages_kv_bytes:
+        counted = f"; {plan.pages:,} of them {plan.pages * plan.patches_a_page:,}" if plan.pages > 1 else ""
+        yield (
+            f"page images  {_size(plan.pages_kv_bytes):>9}  of that KV: an A4 page of {plan.page_px:,} pixels is "
+            f"{plan.patches_a_page:,} tokens{counted}"
+        )
     yield ""
     if not plan.fits:
         yield "None of the machines that were considered holds it; try --weights-dtype int4 or --kv-dtype int8."

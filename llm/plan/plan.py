@@ -7,6 +7,7 @@ from llm.kv.codec import KVDtype
 from llm.plan.kept import kept_states
 from llm.plan.known import config_of, known_model
 from llm.plan.machines import Fit, Load, fits
+from llm.plan.pages import patches_a_page
 from llm.plan.weights import WeightsDtype, parameters_of
 
 MILLION_TOKENS = 1_048_576
@@ -29,15 +30,20 @@ class Plan:
     active_parameters: int
     trained_tokens: int | None
     working_bytes: int  # what one pass sees at once, decoded
+    pages: int  # images of A4 pages, of `page_px` on the longer side
+    page_px: int
+    patches_a_page: int | None  # tokens; None: the model has no eyes, or of a family whose pictures are not known
+    pages_kv_bytes: int | None  # of those pages' patches alone
     note: str | None = None  # on the bundled config
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `plan --json` (DESIGN §7)."""
+        """The object of `plan --json`; of a model without eyes it says nothing of pages."""
         keys = (
             "model", "context", "weights_bytes", "active_weights_bytes", "kv_bytes", "kv_bytes_uniform",
             "kv_values_per_token", "index_bytes",
         )  # fmt: skip
-        return {**{key: getattr(self, key) for key in keys}, "fits": [asdict(fit) for fit in self.fits]}
+        pages = ("pages", "page_px", "patches_a_page", "pages_kv_bytes") if self.patches_a_page else ()
+        return {**{key: getattr(self, key) for key in (*keys, *pages)}, "fits": [asdict(fit) for fit in self.fits]}
 
 
 def plan_of(
@@ -46,11 +52,14 @@ def plan_of(
     context: int = MILLION_TOKENS,
     kv_dtype: KVDtype = KVDtype.BFLOAT16,
     weights_dtype: WeightsDtype = WeightsDtype.BFLOAT16,
+    pages: int = 1,
+    page_px: int = 1024,
 ) -> Plan:
     """The plan of a bundled model, a checkpoint folder or a hub name. Raises ModelNotFound."""
     config, known = config_of(model), known_model(model)
     parameters, states = parameters_of(config), kept_states(config)
     text = config.get_text_config(decoder=True)
+    patches = patches_a_page(config, page_px)
     load = Load(
         weights=weights_dtype.num_bytes(parameters.total),
         experts=weights_dtype.num_bytes(parameters.experts),
@@ -72,5 +81,9 @@ def plan_of(
         active_parameters=parameters.active,
         trained_tokens=getattr(text, "max_position_embeddings", None),
         working_bytes=load.working,
+        pages=pages,
+        page_px=page_px,
+        patches_a_page=patches,
+        pages_kv_bytes=None if patches is None else states.kv_bytes(pages * patches, kv_dtype),
         note=known.note if known else None,
     )
