@@ -24,6 +24,9 @@ PAGE_IMAGES = ("none", "scans", "all")
 WEIGHTS_DTYPES = ("int8", "int4")  # of llm.loading.narrow
 KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
 
+# transformers loads torchao wherever it is installed, which warns of each kernel that it lacks and of its own old calls
+_LOUD = ("torchao", "torch.utils._pytree")
+
 _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
     {
         "threads": (int, "a whole number"),
@@ -140,7 +143,8 @@ def calm_environment(environ: MutableMapping[str, str] | None = None) -> None:
         environ.setdefault(name, value)
     if not sys.stderr.isatty():
         environ.setdefault("TQDM_DISABLE", "1")  # the libraries' bars fill a log file with one line for every step
-    logging.getLogger("torchao").setLevel(logging.ERROR)  # transformers loads it where it is; it tells what GPUs miss
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def variable_names() -> dict[str, str]:
