@@ -2,14 +2,15 @@
 
 The order is fixed: index what is not indexed, read whole what fits the trained context, rank the evidence, let the
 question look over the stored KV of what was read whole, compute the answer where a table holds it, else let the model
-write it, decide whether the documents hold one, and cite the sentences that it rests on. What the model is shown is
-decided in `llm.attempts`.
+write it, decide whether the documents hold one, and cite the sentences that it rests on. Where the best passage is far
+ahead of the next, no vote of the look changes that: then it is read first and the look comes after it. What the model
+is shown is decided in `llm.attempts`.
 """
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 
 from ingest.document import Document
 from llm.answer import (
@@ -23,16 +24,17 @@ from llm.answer import (
     ReadingProgress,
     TextDelta,
     ThinkingDelta,
-    Timing,
 )  # fmt: skip
-from llm.attempts import REFUSAL, Attempt, attempts, excerpts_of, is_refusal, ways_to_answer
+from llm.attempts import REFUSAL, Attempt, Way, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
 from llm.citing import cited
 from llm.close_reading import CloseReading, compose
+from llm.cost import Cost
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, probability_of_answer
+from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
 from llm.looking import Looked, look
@@ -47,37 +49,7 @@ from llm.tokens import Tokens
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
 _LOOKED_AT = 60  # passages that the question is put to in any case, where there is KV
-
-
-@dataclass(slots=True)
-class _Cost:
-    """Seconds and tokens of one question, as they become known."""
-
-    started: float = field(default_factory=time.perf_counter)
-    read_s: float = 0.0  # indexing and reading the documents
-    reused_tokens: int = 0
-    read_tokens: int = 0  # of the documents, now
-    new_tokens: int = 0
-    question_s: float = 0.0  # from the first token of the question to the first of the answer
-    first_token_s: float | None = None
-    decoded_tokens: int = 0
-    decode_s: float = 0.0
-
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self.started
-
-    def timing(self) -> Timing:
-        total_s = self.elapsed_s()
-        prefill_s = self.read_s + self.question_s
-        return Timing(
-            read_s=round(prefill_s, 3),
-            reused_tokens=self.reused_tokens,
-            new_tokens=self.new_tokens,
-            first_token_s=round(total_s if self.first_token_s is None else self.first_token_s, 3),
-            total_s=round(total_s, 3),
-            prefill_tokens_per_s=round(self.new_tokens / prefill_s, 1) if prefill_s else 0.0,
-            decode_tokens_per_s=round(self.decoded_tokens / self.decode_s, 1) if self.decode_s else 0.0,
-        )
+_CLEAR = 0.05  # lead in score from which votes never put another passage first (docs/LOG.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +81,9 @@ class Asking:
         self._backbone, self._desk = backbone, desk
         self._documents, self._question, self._options = documents, question.strip(), options
         self._cancel = cancel or threading.Event()
-        self._cost = _Cost()
+        self._cost = Cost()
+        self._ranked: list[Ranked] = []
+        self._has_looked = False  # as far as there is anything to look over
         self._looked: Looked | None = None
         self._closes: list[CloseReading] = []  # what the model was shown, where it did not look over everything
 
@@ -120,34 +94,48 @@ class Asking:
         if self._cancel.is_set():
             yield Answered(self._stopped_early())
             return
-        searcher = self._desk.searcher(self._documents)
-        ranked = self._look(searcher.rank(self._question, _LOOKED_AT))[: self._options.top_k]
-        yield EvidenceFound(cited(ranked, None))
-        table = self._computed(ranked)
+        self._ranked = self._desk.searcher(self._documents).rank(self._question, _LOOKED_AT)
+        if not self._is_clear():
+            self._look()
+        yield EvidenceFound(cited(self._best, None))
+        table = self._computed(self._best)
         if table is not None:
             yield self._delta(table.text)
-            yield Answered(self._answer_of_table(table, ranked))
+            self._look()
+            yield Answered(self._answer_of_table(table, self._best))
         else:
-            yield from self._written(ranked)
+            draft = yield from self._written()
+            self._look()
+            yield Answered(self._answer(draft, self._best))
         if self._looked:
             self._looked.turn.release()
 
-    def _written(self, ranked: Sequence[Ranked]) -> Iterator[Event]:
+    @property
+    def _best(self) -> list[Ranked]:
+        return self._ranked[: self._options.top_k]
+
+    def _is_clear(self) -> bool:
+        """Whether the first passage would be the first to be read, whatever the look finds."""
+        if len(self._ranked) < 2 or self._ways(is_read_whole=True)[0] is not Way.ONE_BY_ONE:
+            return False
+        first, second = self._ranked[:2]
+        return first.score - second.score >= _CLEAR
+
+    def _written(self) -> Generator[Event, None, _Draft | None]:
         """Attempts until one gives an answer that the evidence supports. The first answer's text is streamed."""
         best: _Draft | None = None
         is_shown = False
-        for attempt in self._attempts(ranked) if ranked else ():
+        for attempt in self._attempts() if self._ranked else ():
             written = Generated()
             for event in self._answering(attempt, written):
                 if not is_shown:
                     yield event
-            draft = self._judged(ranked, attempt, written)
+            draft = self._judged(self._best, attempt, written)
             is_shown = is_shown or not draft.refuses
             best = draft if best is None or draft.probability > best.probability else best
             if written.stopped or (draft.is_supported and not draft.refuses):
-                best = draft
-                break
-        yield Answered(self._answer(best, ranked))
+                return draft
+        return best
 
     def _answering(self, attempt: Attempt, written: Generated) -> Iterator[TextDelta | ThinkingDelta]:
         """Writes one attempt. Nothing is shown that may still become a refusal, and of a refusal no more is written."""
@@ -201,17 +189,30 @@ class Asking:
             shown = [page.text for document in self._documents for leaf in document.leaves() for page in leaf.pages]
         return Constraint([*self._options.form.strings(shown), NOT_FOUND], self._backbone)
 
-    def _attempts(self, ranked: Sequence[Ranked]) -> Iterator[Attempt]:
-        ways = ways_to_answer(
+    def _attempts(self) -> Iterator[Attempt]:
+        """The first passage alone where the look can wait, then all that there is to try."""
+        tried: list[tuple[str, Passage]] = []
+        if not self._has_looked:
+            tried = _places(self._ranked[:1])
+            yield from self._attempts_at(self._ranked[:1], [Way.ONE_BY_ONE])
+            self._look()
+        for attempt in self._attempts_at(self._best, self._ways(is_read_whole=self._looked is not None)):
+            if attempt.close is None or _places(attempt.rests_on) != tried:
+                yield attempt
+
+    def _attempts_at(self, ranked: Sequence[Ranked], ways: Sequence[Way]) -> Iterator[Attempt]:
+        prompt, context_tokens = self._backbone.prompt, self._backbone.context_tokens
+        return attempts(ways, ranked, excerpts_of(ranked, self._documents), prompt, context_tokens)
+
+    def _ways(self, *, is_read_whole: bool) -> Sequence[Way]:
+        return ways_to_answer(
             self._desk.num_tokens(self._documents),
-            is_read_whole=self._looked is not None,
+            is_read_whole=is_read_whole,
             is_one_document=sum(1 for document in self._documents for _ in document.leaves()) == 1,
             exact=self._options.exact,
             one_by_one=self._backbone.reads_one_by_one and self._options.form is None,
             has_pictures=any(stream.token_ids.runs for stream in self._desk.streams(self._documents)),
         )
-        prompt, context_tokens = self._backbone.prompt, self._backbone.context_tokens
-        return attempts(ways, ranked, excerpts_of(ranked, self._documents), prompt, context_tokens)
 
     def _refuse_what_cannot_be(self) -> None:
         """Raises ContextOverflow where the question is too long, or `exact` was asked for and cannot be had."""
@@ -228,24 +229,27 @@ class Asking:
                 "ask about fewer documents or pages, or leave --exact out"
             )
 
-    def _look(self, ranked: list[Ranked]) -> list[Ranked]:
-        """Puts the question to the stored KV, if all of it is there; the passages, its votes counted in."""
-        if not ranked or not self._desk.is_read_whole(self._documents):
-            return ranked
+    def _look(self) -> None:
+        """Puts the question to the stored KV, if all of it is there, and counts its votes in; once."""
+        if self._has_looked:
+            return
+        self._has_looked = True
+        if not self._ranked or not self._desk.is_read_whole(self._documents):
+            return
         started = time.perf_counter()
         streams = self._desk.streams(self._documents)
         try:
             session = self._desk.session(self._documents)
-            looked = self._looked = look(self._backbone, session, streams, self._question, ranked)
+            looked = self._looked = look(self._backbone, session, streams, self._question, self._ranked)
         except SnapshotRefused:  # found out block by block; the passages still give an answer
             self._desk.readings.discard_damaged(streams)
             if self._options.exact:
                 raise
-            return ranked
+            return
         self._cost.question_s += time.perf_counter() - started
         self._cost.new_tokens += looked.num_new
         self._cost.reused_tokens = max(0, session.num_tokens - self._cost.read_tokens)
-        return looked.ranked
+        self._ranked = looked.ranked
 
     def _prepare(self) -> Iterator[ReadingProgress]:
         started = time.perf_counter()
@@ -371,3 +375,7 @@ class Asking:
             f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
             "the passages that fit it best; read them whole, and questions look over all of it"
         )
+
+
+def _places(ranked: Sequence[Ranked]) -> list[tuple[str, Passage]]:
+    return [(item.document.id, item.passage) for item in ranked]
