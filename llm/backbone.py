@@ -33,9 +33,10 @@ from llm.packaged import PACKAGED_NAME, load_tokenizer, prepare, sha256_of, weig
 from llm.packed import PackedLlama
 from llm.patches import vocabulary_digest
 from llm.prompt import Prompt
+from llm.runtime.devices import AUTO, layer_devices, main_device
 from llm.runtime.runner import Runner
 from llm.runtime.runners import runner_of
-from llm.runtime.working import WorkingKV
+from llm.runtime.working import Devices, WorkingKV
 
 LEAFMOE_NAME = "leafmoe-135m"
 LEAFMOE_WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "leafmoe-135m.safetensors"
@@ -58,7 +59,14 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        """Where tokens enter."""
+        return main_device(self.model)
+
+    @property
+    def layer_devices(self) -> Devices:
+        """Where keys and values lie."""
+        devices = layer_devices(self.model)
+        return devices if isinstance(devices, torch.device) else devices[: len(self.runner.layouts)]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -71,7 +79,7 @@ class Backbone:
 
     def empty_kv(self) -> WorkingKV:
         """A working set without tokens, in memory."""
-        return WorkingKV(self.runner.layouts, self.runner.rotation, device=self.device, dtype=self.dtype)
+        return WorkingKV(self.runner.layouts, self.runner.rotation, device=self.layer_devices, dtype=self.dtype)
 
     def snapshot_identity(self) -> str:
         """Names weights, tokenizer, prompt and dtype; a reading made under another identity is refused."""
@@ -97,8 +105,9 @@ def load_backbone(
 ) -> Backbone:
     """Loads the model called `name` (None: the packaged one). Raises ModelNotFound with one sentence.
 
-    `device` None takes CUDA where there is one; `dtype` None takes bfloat16 where it is fast, else float32;
-    `threads` None takes the cores that are free right now. `adapter` is a folder of peft's with a LoRA for the model.
+    `device` None takes CUDA where there is one, "auto" spreads a checkpoint over all that there is; `dtype` None takes
+    bfloat16 where it is fast, else float32; `threads` None takes the cores that are free right now. `adapter` is a
+    folder of peft's with a LoRA for the model.
     `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
     `weights`: "int8" or "int4", in which dense matrices are kept; None: as they come. `mtp`: its extra layer guesses
     tokens ahead, if it has one. `page_px`: it sees page images of so many pixels on the longer side; None: text only.
@@ -106,12 +115,24 @@ def load_backbone(
     torch.set_num_threads(threads or count_free_cores())
     transformers.utils.logging.disable_progress_bar()
     register_leafmoe()
-    chosen_device = device_of(device)
+    is_spread = device == AUTO
+    if is_spread and (adapter or experts_bytes is not None or weights or mtp):
+        raise ModelNotFound(
+            "a model that is spread over all devices is taken as it is; leave --adapter, --experts-gb, --weights-dtype "
+            "and --mtp out, or name one device"
+        )
+    chosen_device = device_of(None if is_spread else device)
     chosen_dtype = _dtype_of(dtype, chosen_device)
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
     else:
-        loaded = load_checkpoint(str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None)
+        loaded = load_checkpoint(
+            str(name),
+            dtype=chosen_dtype,
+            device=chosen_device,
+            with_eyes=page_px is not None,
+            device_map=AUTO if is_spread else None,
+        )
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)
@@ -120,7 +141,7 @@ def load_backbone(
         model_name = replace(model_name, revision=f"{model_name.revision}+{weights}")
     model = _placed(model, chosen_device, experts_bytes)
     eyes = None if page_px is None else Eyes.of(model, model_name.name, page_px)
-    packed = PackedLlama.of(model) if weights is None else None
+    packed = PackedLlama.of(model) if weights is None and not hasattr(model, "hf_device_map") else None
     return Backbone(
         model,
         packed or runner_of(model, with_pictures=eyes is not None),
@@ -167,6 +188,8 @@ def count_free_cores() -> int:
 def _placed(model: PreTrainedModel, device: torch.device, experts_bytes: int | None) -> PreTrainedModel:
     model.eval()
     model.requires_grad_(False)
+    if hasattr(model, "hf_device_map"):  # its layers lie where they are to lie
+        return model
     if experts_bytes is None:
         torch.nn.Module.to(model, device)
         return model

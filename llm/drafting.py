@@ -20,6 +20,8 @@ from transformers.modeling_layers import MtpModel
 from llm.errors import ModelNotFound
 from llm.runtime.working import WorkingKV
 
+_KINDS = frozenset(("full_attention", "sliding_attention"))  # that transformers' guessing layer makes masks for
+
 
 class Carrier(Protocol):
     """A runner that tells the states of what it carries, too."""
@@ -45,6 +47,8 @@ class Drafter:
         layers = getattr(text, "num_mtp_layers", None)
         if layers != 1:
             raise _refusal(model, f"its config tells of {layers or 'no'} such layers, and one is used")
+        if unknown := sorted(set(getattr(text, "layer_types", None) or ()) - _KINDS):
+            raise _refusal(model, f"that layer would be of a kind that is not known ({', '.join(unknown)})")
         try:
             layer = MtpModel.from_pretrained(model, device_map={"": model.device})
         except (ValueError, OSError, KeyError, RuntimeError) as error:

@@ -179,7 +179,9 @@ class _GridProcessor:
         self.tokenizer = AutoTokenizer.from_pretrained(where)
         self.image_processor = AutoImageProcessor.from_pretrained(where, backend="pil")
         ids = (config.image_token_id, getattr(config, "boi_token_id", None), getattr(config, "eoi_token_id", None))
-        self.image_token, *around = ("" if one is None else self.tokenizer.convert_ids_to_tokens(one) for one in ids)
+        self.image_token, *around = (
+            "" if one is None else str(self.tokenizer.convert_ids_to_tokens(one)) for one in ids
+        )
         self._around = around  # Gemma 4's chat template leaves them to its processor
         self.apply_chat_template = self.tokenizer.apply_chat_template
 

@@ -27,7 +27,7 @@ _SETTINGS = {
         "--adapter", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
         help="A LoRA for the model, in peft's format.",
     ),
-    "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
+    "device": click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; auto: all. Default: the best."),
     "dtype": click.option("--dtype", type=click.Choice(DTYPES), help="Number format. Default: what suits the device."),
     "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
     "experts_gb": click.option(

@@ -1,6 +1,7 @@
 """A checkpoint folder or a hub name as a model with its tokenizer and its name."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,10 +16,18 @@ from llm.runtime.kinds import layouts_of
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase, ModelName]
 
 
-def load_checkpoint(where: str, *, dtype: torch.dtype, device: torch.device, with_eyes: bool = False) -> Loaded:
+def load_checkpoint(
+    where: str,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    with_eyes: bool = False,
+    device_map: str | Mapping[str, int | str] | None = None,
+) -> Loaded:
     """Raises ModelNotFound with one sentence. FP8 weights become plain numbers on a CPU.
 
-    `with_eyes`: with its image tower, if it has one.
+    `with_eyes`: with its image tower, if it has one. `device_map`: where its layers lie, as accelerate has it; None:
+    in host memory, for the caller to move.
     """
     try:
         config = AutoConfig.from_pretrained(where)
@@ -26,7 +35,9 @@ def load_checkpoint(where: str, *, dtype: torch.dtype, device: torch.device, wit
         if device.type == "cpu":
             open_as_plain_numbers(config)
         tokenizer = AutoTokenizer.from_pretrained(where)
-        model = model_class(config, with_eyes=with_eyes).from_pretrained(where, config=config, dtype=dtype)
+        model = model_class(config, with_eyes=with_eyes).from_pretrained(
+            where, config=config, dtype=dtype, device_map=device_map
+        )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise ModelNotFound(
             f"no model could be loaded from {where!r}: {_first_sentence(error)}; give a checkpoint folder, a hub name, "

@@ -27,19 +27,19 @@ def patches_a_page(config: PretrainedConfig, longer_side_px: int) -> int | None:
 
 def _rounded_grid(config: Any, vision: Any, height: int, width: int) -> int:
     """Qwen-VL, GLM-V: sides are rounded to whole cells of merged patches."""
-    cell = vision.patch_size * vision.spatial_merge_size
+    cell: int = vision.patch_size * vision.spatial_merge_size
     return max(1, round(height / cell)) * max(1, round(width / cell))
 
 
 def _padded_grid(config: Any, vision: Any, height: int, width: int) -> int:
     """Kimi: sides are filled up to whole cells."""
-    rows, columns = vision.merge_kernel_size
-    return math.ceil(height / (vision.patch_size * rows)) * math.ceil(width / (vision.patch_size * columns))
+    high, wide = (int(vision.patch_size * merged) for merged in vision.merge_kernel_size)
+    return math.ceil(height / high) * math.ceil(width / wide)
 
 
 def _budget(config: Any, vision: Any, height: int, width: int) -> int:
     """Gemma 4: the picture is sized so that it fills a budget, the one nearest to its own size."""
-    cell = vision.patch_size * vision.pooling_kernel_size
+    cell: int = vision.patch_size * vision.pooling_kernel_size
     own = height * width / cell**2
     budget = min(_GEMMA_BUDGETS, key=lambda one: abs(math.log(one / own)))
     scale = math.sqrt(budget / own)
@@ -48,21 +48,21 @@ def _budget(config: Any, vision: Any, height: int, width: int) -> int:
 
 def _split(config: Any, vision: Any, height: int, width: int) -> int:
     """SmolVLM, Idefics 3: tiles, and the whole page as one more if there are several."""
-    tiles = math.ceil(height / vision.image_size) * math.ceil(width / vision.image_size)
-    patches = (vision.image_size // vision.patch_size) ** 2 // config.scale_factor**2
-    return patches * (tiles + (tiles > 1))
+    tiles: int = math.ceil(height / vision.image_size) * math.ceil(width / vision.image_size)
+    patches: int = (vision.image_size // vision.patch_size) ** 2 // config.scale_factor**2
+    return patches * (tiles + int(tiles > 1))
 
 
 def _canvas(config: Any, vision: Any, height: int, width: int) -> int:
     """Llama 4: up to 16 tiles whose canvas enlarges the page least, or else shrinks it least; the whole as one more."""
-    tile = vision.image_size
+    tile: int = vision.image_size
     sides = [(rows, columns) for rows in range(1, _LLAMA4_TILES + 1) for columns in range(1, _LLAMA4_TILES // rows + 1)]
     scales = {side: min(side[0] * tile / height, side[1] * tile / width) for side in sides}
     enlarging = [scale for scale in scales.values() if scale >= 1]
     wanted = min(enlarging) if enlarging else max(scales.values())
     tiles = min(rows * columns for (rows, columns), scale in scales.items() if scale == wanted)
-    patches = round((tile // vision.patch_size) ** 2 * vision.pixel_shuffle_ratio**2)
-    return patches * (tiles + (tiles > 1))
+    patches: int = round((tile // vision.patch_size) ** 2 * vision.pixel_shuffle_ratio**2)
+    return patches * (tiles + int(tiles > 1))
 
 
 _RULES: Mapping[str, Callable[[Any, Any, int, int], int]] = {

@@ -149,7 +149,9 @@ class Readings:
 
     def _made(self, snapshot: Snapshot) -> ReadingKV:
         backbone = self._backbone
-        return ReadingKV(snapshot, self._policy, self._runner.rotation, device=backbone.device, dtype=backbone.dtype)
+        return ReadingKV(
+            snapshot, self._policy, self._runner.rotation, device=backbone.layer_devices, dtype=backbone.dtype
+        )
 
     def _opened(self, snapshots: Sequence[Snapshot]) -> SessionKV:
         device, dtype = self._backbone.device, self._backbone.dtype
@@ -162,7 +164,8 @@ class Readings:
             selection=SelectionOptions(selected=min(_SELECTED_BLOCKS, max(1, self._policy.exact // 2 // BLOCK_TOKENS))),
             device_budget_bytes=budget,
         )
-        return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=device, dtype=dtype)
+        devices = self._backbone.layer_devices
+        return SessionKV(source, self._runner.layouts, self._runner.rotation, options, device=devices, dtype=dtype)
 
 
 def _kept_in(wanted: KVDtype, layouts: Sequence[LayerLayout], dtype: torch.dtype) -> KVDtype:

@@ -41,7 +41,7 @@ class OpenSnapshots:
         """`cache` keeps decoded blocks on the device; None: each is decoded when it is gathered."""
         self.snapshots = tuple(snapshots)
         self._cache = cache
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
         counts = [_num_blocks(snapshot) for snapshot in self.snapshots]
         self._firsts = [0, *accumulate(counts)]  # the first block of each snapshot, then the number of all
         self._indexes: dict[int, BlockIndex] = {}
@@ -118,7 +118,7 @@ class OpenSnapshots:
                 yield from self._together(between)
                 between = []
                 yield BoundedBlocks(
-                    snapshot.num_blocks, groups.to(self._device), partial(self._bounds_at, snapshot, layer)
+                    snapshot.num_blocks, groups.to(self.device), partial(self._bounds_at, snapshot, layer)
                 )
             elif snapshot.num_blocks:
                 between.append(snapshot.bounds(layer))
@@ -129,10 +129,10 @@ class OpenSnapshots:
 
     def _together(self, bounds: list[torch.Tensor]) -> Iterator[BoundedBlocks]:
         if bounds:
-            yield BoundedBlocks.of((bounds[0] if len(bounds) == 1 else torch.cat(bounds)).to(self._device))
+            yield BoundedBlocks.of((bounds[0] if len(bounds) == 1 else torch.cat(bounds)).to(self.device))
 
     def _bounds_at(self, snapshot: Snapshot, layer: int, blocks: torch.Tensor) -> torch.Tensor:
-        return snapshot.bounds_at(layer, blocks).to(self._device)
+        return snapshot.bounds_at(layer, blocks).to(self.device)
 
     def _read(self, layer: int, snapshot_index: int, local: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Blocks of one snapshot; its tail, if wanted, comes last."""
@@ -144,9 +144,9 @@ class OpenSnapshots:
             if self._cache is not None:
                 parts.append(self._cache.blocks(snapshot, layer, indices))
             else:
-                parts.append(snapshot.blocks(layer, indices, device=self._device, dtype=self._dtype))
+                parts.append(snapshot.blocks(layer, indices, device=self.device, dtype=self._dtype))
         if len(full) < len(local):
-            parts.append(snapshot.tail(layer, device=self._device, dtype=self._dtype))
+            parts.append(snapshot.tail(layer, device=self.device, dtype=self._dtype))
         if len(parts) == 1:
             return parts[0]
         (key, value), (tail_key, tail_value) = parts

@@ -12,7 +12,7 @@ from llm.pictures import position_shift
 from llm.runtime.opened import OpenSnapshots
 from llm.runtime.policy import ReadingPolicy
 from llm.runtime.rotation import Rotations
-from llm.runtime.working import WorkingKV
+from llm.runtime.working import Devices, WorkingKV
 
 _SLIDING_SLACK = 4096  # tokens beyond its window that a sliding layer may show before it is composed anew
 
@@ -26,13 +26,13 @@ class ReadingKV(WorkingKV):
         policy: ReadingPolicy,
         rotation: Rotations,
         *,
-        device: torch.device,
+        device: Devices,
         dtype: torch.dtype,
     ) -> None:
         """Raises SnapshotRefused when the snapshot is damaged."""
         super().__init__(snapshot.layouts, rotation, device=device, dtype=dtype)
         self._snapshot, self._policy = snapshot, policy
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype = device if isinstance(device, torch.device) else device[0], dtype
         self.num_tokens = snapshot.num_tokens
         self.position_shift = position_shift(snapshot.token_ids, snapshot.num_tokens)
         self._compose(range(len(self.layers)))

@@ -21,7 +21,7 @@ from llm.runtime.opened import OpenSnapshots
 from llm.runtime.rotation import Rotations
 from llm.runtime.selection import Selection, SelectionOptions, select
 from llm.runtime.streamed import StreamedBlocks
-from llm.runtime.working import LayerKV, States, WorkingKV
+from llm.runtime.working import Devices, LayerKV, States, WorkingKV
 
 _RECHECK_TOKENS = 16  # decoding steps between two looks at whether the selection is still good
 _STILL_GOOD = 0.75  # share of a new selection that the old one must hold to be kept
@@ -51,11 +51,11 @@ class Chooser:
     def choose(self, query: torch.Tensor, weights: torch.Tensor, scaling: float, prior: Sequence[int]) -> Selection:
         """query (H, S, C) un-rotated, weights (H, S)."""
         return select(
-            query,
+            query.to(self._source.device),
             self._source.index(self._layer),
             lambda blocks: self._source.keys(self._layer, blocks),
             scaling=scaling,
-            weights=weights,
+            weights=weights.to(self._source.device),
             allowed=range(self._sinks.stop, self._end.start),
             prior=prior,
             options=self._options,
@@ -147,7 +147,7 @@ class SessionKV(WorkingKV):
         rotation: Rotations,
         options: SessionOptions,
         *,
-        device: torch.device,
+        device: Devices,
         dtype: torch.dtype,
     ) -> None:
         """Raises SnapshotRefused when a block that is shown is damaged."""

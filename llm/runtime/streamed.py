@@ -48,7 +48,7 @@ class StreamedBlocks:
         if seen is not None:
             mask = seen[:, self.num_tokens :]
         total = attend_part(asking, *_told(keys, values, expansion), scaling=scaling, mask=mask)
-        for start, key, value in self._gathered():
+        for start, key, value in self._gathered(query.device):
             part = None if seen is None else seen[:, start : start + key.shape[1]]
             total = merge(total, attend_part(asking, *_told(key, value, expansion), scaling=scaling, mask=part))
         output = total[0]  # (H, S, C'), of a latent layer (H, S, W)
@@ -56,14 +56,14 @@ class StreamedBlocks:
             output = torch.bmm(output, expansion.values.float().transpose(1, 2))
         return output.to(query.dtype).transpose(0, 1)
 
-    def _gathered(self) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    def _gathered(self, device: torch.device) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
         """Each group's first position, and its keys and values, rotated; the next group is on its way meanwhile."""
         position = 0
         for number, group in enumerate(self._groups):
             key, value = self._source.gather(self._layer, group)
             if number + 1 < len(self._groups):
                 self._source.prefetch(self._layer, self._groups[number + 1])
-            yield position, *rotated(self._layout, self._rotation, key, value, position)
+            yield position, *rotated(self._layout, self._rotation, key.to(device), value.to(device), position)
             position += value.shape[1]
 
     def _chosen(self, index: IndexQuery, shown: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
@@ -73,7 +73,7 @@ class StreamedBlocks:
         """
         if self.num_tokens + len(shown) <= index.num_chosen:
             return None
-        parts = [index.scores(key[0, :, : index.width]) for _, key, _ in self._gathered()]
+        parts = [index.scores(key[0, :, : index.width]) for _, key, _ in self._gathered(shown.device)]
         scores = torch.cat([*parts, index.scores(shown[:, : index.width])], 1)
         seen = torch.cat((seen.new_ones((len(seen), self.num_tokens)), seen), 1)
         return chosen(scores, index.num_chosen, seen)

@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from llm.errors import ModelNotFound
 from llm.kv.layout import LayerLayout
+from llm.runtime.devices import layer_devices
 from llm.runtime.kinds import layouts_of
 from llm.runtime.pooled import pooled_layers, restore, states_of
 from llm.runtime.rotation import NoRotation, Rotations
@@ -25,11 +27,16 @@ _Raw = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 
 class OwnCacheRunner:
-    """Implements `Runner` for one model."""
+    """Implements `Runner` for one model. Making it raises ModelNotFound for one whose layers are spread."""
 
     is_position_free = False
 
     def __init__(self, model: PreTrainedModel) -> None:
+        if not isinstance(layer_devices(model), torch.device):
+            raise ModelNotFound(
+                f"a model of type {model.config.model_type!r} keeps what it read in a form of its own, which is not "
+                "spread over devices; name one device"
+            )
         self.layouts: Sequence[LayerLayout] = layouts_of(model.config)
         self.rotation: Rotations = NoRotation()
         self._model = model

@@ -23,6 +23,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from llm.errors import ModelNotFound
 from llm.kv.layout import LayerLayout
 from llm.pictures import axes_of, encoder_output, end_of_pictures, seen_together
+from llm.runtime.devices import main_device, weight_of
 from llm.runtime.indexers import Indexer, indexers_of
 from llm.runtime.kinds import layouts_of, sharing_layers
 from llm.runtime.latent import LatentExpansion
@@ -46,7 +47,7 @@ class TransformersRunner:
         rotation = None if self._has_axes or self._both_ways else rotation_of(model)
         self.rotation: Rotations = rotation or NoRotation()
         self.is_position_free = rotation is not None
-        self._model = model
+        self._model, self._device = model, main_device(model)
         self._expansions = _expansions(model, self.layouts)
         self._indexers = indexers_of(model, self.layouts)
         if self._indexers and rotation is None:
@@ -90,7 +91,7 @@ class TransformersRunner:
             done += num_new
 
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV, wanted: dict[str, Any]) -> Any:
-        device = self._model.device
+        device = self._device
         shift = kv.position_shift
         if self.is_position_free:
             position_ids = torch.zeros((1, len(token_ids)), dtype=torch.int64, device=device)
@@ -123,7 +124,7 @@ class TransformersRunner:
 
         Patches of pictures come beside them, as the output of the model's own image tower.
         """
-        device = self._model.device
+        device = self._device
         entering: dict[str, Any] = {}
         if isinstance(token_ids, Tokens) and token_ids.runs:
             entering["mm_encoder_outputs"] = {"image": encoder_output(token_ids.runs)}
@@ -239,7 +240,7 @@ def _expansions(model: PreTrainedModel, layouts: Sequence[LayerLayout]) -> dict[
 
 def _weight_of(linear: Any, dtype: torch.dtype) -> torch.Tensor:
     """(out, in). What a layer in another format than plain numbers does to the unit vectors is its matrix."""
-    weight: torch.Tensor = linear.weight
+    weight = weight_of(linear)
     if type(linear) is torch.nn.Linear:
         return weight
     with torch.no_grad():

@@ -44,6 +44,9 @@ class _Buffers:
         return _Buffers(_grown(self.keys, kept, room), _grown(self.values, kept, room), kept)
 
 
+Devices = torch.device | Sequence[torch.device]  # of all layers, or of each
+
+
 class LayerKV:
     """What one layer shows to the next pass."""
 
@@ -160,14 +163,17 @@ class LayerKV:
 
 
 class WorkingKV:
-    """All layers of one session or reading. Batch size 1."""
+    """All layers of one session or reading. Batch size 1. States come from any device and lie on their layer's own."""
 
     layer_class: type[LayerKV] = LayerKV
 
     def __init__(
-        self, layouts: Sequence[LayerLayout], rotation: Rotations, *, device: torch.device, dtype: torch.dtype
+        self, layouts: Sequence[LayerLayout], rotation: Rotations, *, device: Devices, dtype: torch.dtype
     ) -> None:
-        self.layers: list[LayerKV] = [self.layer_class(layout, rotation, device, dtype) for layout in layouts]
+        devices = [device] * len(layouts) if isinstance(device, torch.device) else device
+        self.layers: list[LayerKV] = [
+            self.layer_class(layout, rotation, own, dtype) for layout, own in zip(layouts, devices, strict=True)
+        ]
         self.num_tokens = 0  # seen so far
         self.position_shift = 0  # added to that, the true position of the next token: a picture takes up fewer
         self.own: Any = None  # what a model keeps that keeps it in a form of its own; forks share it, none changes it

@@ -124,6 +124,14 @@ def test_axes_are_rows_and_columns_and_text_goes_on_behind_the_longer_side() -> 
         assert (over, position_shift(tokens, cut)) == (7, stopped - cut)
 
 
+def test_a_pass_ends_before_a_picture_that_it_would_cut_or_behind_one_that_it_begins_with() -> None:
+    picture = Picture("p", (Box(0, 0, 1, 1),) * 4, None, lambda: ())
+    tokens = Tokens([1, 1, 5, 5, 5, 5, 1, 1], runs=[PatchRun(2, picture, 0, 4)])
+    assert [end_of_pictures(tokens, 0, end) for end in (1, 2, 3, 5, 6, 7)] == [1, 2, 2, 2, 6, 7]
+    assert [end_of_pictures(tokens, 2, end) for end in (3, 6, 8)] == [6, 6, 8]
+    assert end_of_pictures([1, 2, 3], 0, 2) == 2
+
+
 def test_tokens_keep_their_patches_when_cut_and_joined() -> None:
     picture = Picture("p", (Box(0, 0, 1, 1),) * 4, None, lambda: ())
     tokens = Tokens([1, 5, 5, 5, 5, 2], runs=[PatchRun(1, picture, 0, 4)])
