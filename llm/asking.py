@@ -33,7 +33,7 @@ from llm.cost import Cost
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
-from llm.evidence.calibration import is_found, probability_of_answer
+from llm.evidence.calibration import is_found, lacks_its_date, probability_of_answer
 from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
@@ -127,18 +127,19 @@ class Asking:
         is_shown = False
         for attempt in self._attempts() if self._ranked else ():
             written = Generated()
+            was_shown = is_shown
             for event in self._answering(attempt, written):
-                if not is_shown:
+                if not was_shown:
+                    is_shown = is_shown or isinstance(event, TextDelta)
                     yield event
             draft = self._judged(self._best, attempt, written)
-            is_shown = is_shown or not draft.refuses
             best = draft if best is None or draft.probability > best.probability else best
             if written.stopped or (draft.is_supported and not draft.refuses):
                 return draft
         return best
 
     def _answering(self, attempt: Attempt, written: Generated) -> Iterator[TextDelta | ThinkingDelta]:
-        """Writes one attempt. Nothing is shown that may still become a refusal, and of a refusal no more is written."""
+        """Writes one attempt. Nothing is shown that may still be no answer, and of a refusal no more is written."""
         held = ""
         self._closes += [attempt.close] if attempt.close else []
         pieces = self._write(attempt.close, written)
@@ -149,11 +150,15 @@ class Asking:
             held += piece
             if written.text.strip().startswith(REFUSAL):
                 return
-            if not REFUSAL.startswith(written.text.strip()):
+            if not REFUSAL.startswith(written.text.strip()) and not self._is_of_another_kind(written.text):
                 yield self._delta(held)
                 held = ""
-        if held.strip():
+        if held.strip() and (written.stopped or not self._is_of_another_kind(written.text)):
             yield self._delta(held)
+
+    def _is_of_another_kind(self, text: str) -> bool:
+        """Whether it says what nobody asked for; a form that was asked for has its own rule."""
+        return self._options.form is None and lacks_its_date(self._question, text)
 
     def _delta(self, text: str) -> TextDelta:
         if self._cost.first_token_s is None:
@@ -164,10 +169,11 @@ class Asking:
         """A choice such as "yes", or JSON, stands in no document: it is judged by the evidence alone."""
         form = self._options.form
         is_quoted = form is None or form.pattern is not None
-        probability = probability_of_answer(
-            self._question, ranked, written.text if is_quoted else None, place=attempt.place
-        )
-        return _Draft(attempt, written, probability, is_found(probability, with_answer=is_quoted))
+        is_other = self._is_of_another_kind(written.text)
+        said = NOT_FOUND if is_other else written.text
+        probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
+        is_supported = is_found(probability, with_answer=is_quoted) and not is_other
+        return _Draft(attempt, written, probability, is_supported)
 
     def _computed(self, ranked: Sequence[Ranked]) -> TableAnswer | None:
         """What a table among the passages says; only where the evidence is strong enough for an answer at all."""

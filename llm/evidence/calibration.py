@@ -25,6 +25,13 @@ _DATE = re.compile(
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:year|month|week|day|hour)s?\b",
     re.IGNORECASE,
 )
+_ASKS_A_DATE = re.compile(
+    r"\b(?:what|which)(?: (?:is|was|are|were|will be)(?: the| its| their)?(?: [\w'’-]+){0,3}| [\w'’-]+)? dates?\b", re.I
+)
+_SAYS_A_DATE = re.compile(
+    r"\b\d{4}\b|\d[/.-]\d|\b\d{1,2}(?:st|nd|rd|th)\b"
+    r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
+)
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z]\w+")
 _ASKED = (
     (
@@ -70,6 +77,11 @@ def probability_of_answer(
 def is_found(probability: float, *, with_answer: bool = True) -> bool:
     """Whether to say that an answer was found: at the threshold that was best on questions kept for choosing it."""
     return probability >= shipped("answer" if with_answer else "evidence").threshold
+
+
+def lacks_its_date(question: str, answer: str) -> bool:
+    """Whether a date is asked for by that word and the answer names none: "two years" is no effective date."""
+    return bool(_ASKS_A_DATE.search(question)) and not _SAYS_A_DATE.search(answer)
 
 
 @cache

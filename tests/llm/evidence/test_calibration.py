@@ -11,6 +11,7 @@ from llm.evidence.calibration import (
     answer_numbers,
     evidence_numbers,
     is_found,
+    lacks_its_date,
     probability_of_answer,
     shipped,
 )  # fmt: skip
@@ -90,3 +91,20 @@ def test_numbers_of_an_answer(words) -> None:
 )
 def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: float) -> None:
     assert answer_numbers(question, ranked(words, question), answer)["answer_kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "lacks"),
+    [
+        ("What is the effective date?", "two (2) years", True),
+        ("What is the effective date?", "6th of February", False),
+        ("What is the contract's signing date?", "the parties may agree", True),
+        ("On which date was it signed?", "8 May", False),
+        ("Which dates were proposed?", "2031-05-01", False),
+        ("What happens after the date of delivery?", "the risk passes", False),
+        ("What is the update policy?", "none", False),
+        ("When does it end?", "two years later", False),
+    ],
+)
+def test_a_date_that_was_asked_for_by_name_must_be_in_the_answer(question: str, answer: str, lacks: bool) -> None:
+    assert lacks_its_date(question, answer) is lacks
