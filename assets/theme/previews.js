@@ -25,7 +25,7 @@
     const card = Object.assign(document.createElement("div"), { id: "ll-peek", role: "tooltip" });
     card.append(Object.assign(document.createElement("p"), { className: "ll-place", textContent: citation.dataset.peek }));
     card.append(citation.dataset.peekSrc ? pictured(citation.dataset) : written(citation.dataset));
-    (document.querySelector(".gradio-container") ?? document.body).append(card);
+    (target.closest("main") ?? document.body).append(card);
     target.setAttribute("aria-describedby", card.id);
     peeked = target;
     const at = target.getBoundingClientRect(), size = card.getBoundingClientRect();

@@ -163,7 +163,7 @@ def killable(tmp_path: Path) -> Iterator[SimpleNamespace]:
 
     def begin() -> None:
         server.process = subprocess.Popen(command, cwd=ROOT)
-        until("the server", answers)
+        until("the server", answers, 600)
 
     def kill() -> None:
         os.kill(server.process.pid, signal.SIGKILL)
