@@ -128,7 +128,9 @@ def server(data_dir: Path, *options: str) -> Iterator[str]:
 
 
 def ask(page: Page, question: str) -> None:
+    """Waits for this answer, not for the one that is there still."""
     page.write("#ll-question textarea", question + "\n")
+    until("the question", lambda: [each.text for each in page.all(".ll-asked")] == [question])
     page.wait(".ll-timing")
 
 
