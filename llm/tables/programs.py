@@ -222,7 +222,7 @@ def _amounts(asked: AskedOfTable, rows: Rows) -> Iterator[Program]:
     yield _program(asked, (str(len(rows.rows)),), rows, "count", None, size=_size(len(rows.rows), asked.grid))
     for index, column in enumerate(asked.grid.columns):
         keys = {column.keys[row] for row in rows.rows if not column.cells[row].is_empty}
-        if len(keys) < len(rows.rows):
+        if 0 < len(keys) < len(rows.rows):  # where all is empty there is nothing to count
             yield _program(asked, (str(len(keys)),), rows, "distinct", index, size=_size(len(keys), asked.grid))
         if not column.is_numbers or not _ADDS.search(asked.text):
             continue

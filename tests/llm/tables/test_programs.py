@@ -34,6 +34,15 @@ def test_an_operation_is_among_the_programs(
     assert said in {each.said for each in made if (each.operation, each.choice.shape) == (operation, shape)}
 
 
+def test_empty_cells_are_not_counted_as_no_different_things() -> None:
+    text = "Item | Quantity | Unit price | Amount\nScanning | 42,000 pages | EUR 0.85 | EUR 35,700.00\n"
+    text += "Project management | 12 months | EUR 450.00 | EUR 5,400.00\nTotal fee | | | EUR 61,140.00"
+    (fees,) = grids(page_of(text), 0)
+    made = programs(AskedOfTable("What is the total fee?", fees))
+    assert ("EUR 61,140.00",) in {each.said for each in made}
+    assert ("0",) not in {each.said for each in made if each.operation == "distinct"}
+
+
 def test_a_longer_name_hides_its_parts(invoices: Grid) -> None:
     asked = AskedOfTable("What did Acme Ltd pay?", invoices)
     (link,) = asked.links
