@@ -3,15 +3,14 @@
 Models that failed are named on standard error; the exit code is 1 if some of them did, 2 if all did.
 """
 
-import sys
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import click
 
 from app.cli.output import after_answer, echo_json, timing_line
 from app.cli.progress import Progress
+from app.cli.streaming import Passing
 from app.comparing import Failed, compare
 from app.service import Longleaf
 from llm.answer import Answer, Answered, AskOptions, ReadingProgress, TextDelta
@@ -81,41 +80,23 @@ def _show(models: Sequence[str], found: Sequence[Answer | Failed], *, as_json: b
             click.echo(f"{timing_line(answer)}\n")
 
 
-class Drafts:
-    """The ends of all drafts in columns, on a terminal only; nothing stays behind."""
+class Drafts(Passing):
+    """The ends of all drafts in columns."""
 
     def __init__(self, models: Sequence[str]) -> None:
+        super().__init__()
         self._models = models
         self._texts = [""] * len(models)
-        self._live: Any = None  # rich.live.Live, from the first piece on
-
-    def __enter__(self) -> "Drafts":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def add(self, number: int, piece: str) -> None:
         """The next piece of that model's draft."""
         self._texts[number] += piece
-        if not sys.stdout.isatty():
-            return
-        if self._live is None:
-            from rich.console import Console
-            from rich.live import Live
+        self.draw(self._columns)
 
-            self._live = Live(console=Console(), transient=True, auto_refresh=False)
-            self._live.start()
-        self._live.update(self._columns(), refresh=True)
-
-    def _columns(self) -> Any:
+    def _columns(self, console: Any) -> Any:
         from rich.table import Table
         from rich.text import Text
 
-        console = self._live.console
         width = max(8, console.size.width // len(self._models) - 3)
         table = Table(expand=True)
         row = []

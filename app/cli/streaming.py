@@ -5,18 +5,18 @@ the draft is shown, taken away, and the checked answer printed; a pipe or a file
 """
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
-class Draft:
-    """Shows the end of the draft that fits the screen, and leaves nothing behind."""
+class Passing:
+    """What is drawn again and again on a terminal, and nowhere else, and leaves nothing behind."""
 
     def __init__(self) -> None:
-        self._text = ""
-        self._live: Any = None  # rich.live.Live, from the first piece on
+        self._live: Any = None  # rich.live.Live, from the first drawing on
 
-    def __enter__(self) -> "Draft":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -25,17 +25,32 @@ class Draft:
         if self._live is not None:
             self._live.stop()
 
-    def add(self, piece: str) -> None:
+    def draw(self, drawn: Callable[[Any], Any]) -> None:
+        """Shows what `drawn` makes for a rich.console.Console, in place of what was shown."""
         if not sys.stdout.isatty():
             return
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
         if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
             self._live = Live(console=Console(), transient=True, auto_refresh=False)
             self._live.start()
+        self._live.update(drawn(self._live.console), refresh=True)
+
+
+class Draft(Passing):
+    """The end of the draft that fits the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+
+    def add(self, piece: str) -> None:
         self._text += piece
-        size = self._live.console.size
-        lines = Text(self._text).wrap(self._live.console, size.width)
-        self._live.update(Text("\n").join(lines[-(size.height - 2) :]), refresh=True)
+        self.draw(self._end)
+
+    def _end(self, console: Any) -> Any:
+        from rich.text import Text
+
+        lines = Text(self._text).wrap(console, console.size.width)
+        return Text("\n").join(lines[-(console.size.height - 2) :])
