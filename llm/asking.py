@@ -112,7 +112,10 @@ class Asking:
 
     @property
     def _best(self) -> list[Ranked]:
-        return self._ranked[: self._options.top_k]
+        """Of the passages that the answer can stand in, if it must be of a form, and there are such."""
+        form = self._options.form
+        fitting = self._ranked if form is None else [item for item in self._ranked if form.is_in(item.text)]
+        return (fitting or self._ranked)[: self._options.top_k]
 
     def _is_clear(self) -> bool:
         """Whether the first passage would be the first to be read, whatever the look finds."""

@@ -39,6 +39,10 @@ class Form:
         assert self.pattern is not None, "choices need no pattern"
         return re.compile(self.pattern)
 
+    def is_in(self, text: str) -> bool:
+        """Whether an answer of this form may stand in the text: always, where it has no pattern."""
+        return self.pattern is None or bool(self.strings([text]))
+
     def strings(self, shown: Iterable[str]) -> list[str]:
         """What an answer may be, where these texts are shown: each once, at most MAX_STRINGS, in their order."""
         if self.choices:

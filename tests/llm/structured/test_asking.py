@@ -7,7 +7,7 @@ from platformdirs import user_cache_path
 
 from ingest.document import Document, Kind, Page
 from llm import Engine
-from llm.answer import Answer, Answered, AskOptions
+from llm.answer import Answer, Answered, AskOptions, EvidenceFound
 from llm.backbone import Backbone
 from llm.structured import Form
 
@@ -38,6 +38,21 @@ def test_a_random_model_stays_in_the_form(tiny: Backbone, tmp_path: Path, monkey
 def test_where_nothing_fits_nothing_is_found(tiny: Backbone, tmp_path: Path) -> None:
     answer = ask(Engine(tiny, tmp_path / "state"), "When does the lease begin?", Form(pattern="[0-9]{9}"))
     assert (answer.found, answer.citations) == (False, ())
+
+
+def test_only_passages_that_hold_something_of_the_form_are_shown(tiny: Backbone, tmp_path: Path) -> None:
+    filler = "The lease begins as the parties have agreed, and the tenant keeps the house as it was given to them. " * 8
+    parts = [f"{number}. {filler}" for number in range(1, 13)]
+    parts[10] = f"11. Signed on 3 March 2019 by all who rent. {filler}"
+    text = "\n\n".join(parts)
+    lease = Document("id-of-long-lease", "lease.txt", Kind.TEXT, pages=(Page(1, text),))
+    engine = Engine(tiny, tmp_path / "state")
+    for form, all_fit in ((Form(pattern=DAY), True), (Form(choices=("yes", "no")), False)):
+        options = AskOptions(form=form, max_new_tokens=8)
+        events = list(engine.ask([lease], "When does the lease begin, as the parties agreed?", options))
+        (evidence,) = (event for event in events if isinstance(event, EvidenceFound))
+        dated = range(text.index("11. Signed"), text.index("12. The lease"))
+        assert all(citation.start in dated for citation in evidence.citations) is all_fit
 
 
 @pytest.fixture(scope="module")
