@@ -10,6 +10,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app.web import texts
+from app.web.ask import _status
+from app.web.asking import Progress
 from app.web.render import answer as answer_fragments
 from app.web.render.basics import duration, size
 from app.web.render.library import document_list
@@ -212,3 +214,11 @@ def test_an_event_speaks_its_pages_language_step_by_step() -> None:
     assert t("Not found") == "Not found"  # between two steps it is nobody's business
     assert next(german) == "Beleg"
     assert spoken(lambda: t("Not found"), "de")() == "Nicht gefunden"
+
+
+def test_a_question_says_how_many_are_before_it_in_its_pages_language() -> None:
+    assert _status(Progress("When?")) == "Opening the documents and the model"
+    assert _status(Progress("When?", ahead=1)) == "1 question is answered before yours"
+    with speaking("de"):
+        assert _status(Progress("When?", ahead=3)) == "3 Fragen werden vor Ihrer beantwortet"
+        assert _status(Progress("When?", status="Writing the answer")) == "Die Antwort wird geschrieben"
