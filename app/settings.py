@@ -74,6 +74,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)  # of a remote engine
     remote_timeout_s: float = 600.0  # the longest silence of a remote engine
     remote_context_tokens: int | None = None  # of a remote engine that does not tell how long a prompt may be
+    tools: bool = False  # a server's model may search the documents and read on in them
     device: str | None = None  # None: the best there is
     dtype: str | None = None  # None: what suits the device
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format

@@ -116,23 +116,17 @@ def load_backbone(
     transformers.utils.logging.disable_progress_bar()
     register_leafmoe()
     is_spread = device == AUTO
-    if is_spread and (adapter or experts_bytes is not None or weights or mtp):
-        raise ModelNotFound(
-            "a model that is spread over all devices is taken as it is; leave --adapter, --experts-gb, --weights-dtype "
-            "and --mtp out, or name one device"
-        )
+    if is_spread:
+        _refuse_changes(adapter, experts_bytes, weights, mtp)
     chosen_device = device_of(None if is_spread else device)
     chosen_dtype = _dtype_of(dtype, chosen_device)
     if name in (None, LEAFMOE_NAME, PACKAGED_NAME):
         loaded = _load_packaged(name or default_model(), prepare(cache_dir, on_progress), chosen_dtype)
     else:
         loaded = load_checkpoint(
-            str(name),
-            dtype=chosen_dtype,
-            device=chosen_device,
-            with_eyes=page_px is not None,
+            str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None,
             device_map=AUTO if is_spread else None,
-        )
+        )  # fmt: skip
     model, tokenizer, model_name = loaded
     if adapter is not None:
         model, model_name = with_adapter(model, model_name, adapter)
@@ -153,6 +147,14 @@ def load_backbone(
         Drafter.of(model) if mtp else None,
         eyes,
     )
+
+
+def _refuse_changes(*changes: object) -> None:
+    if any(change not in (None, False) for change in changes):
+        raise ModelNotFound(
+            "a model that is spread over all devices is taken as it is; leave --adapter, --experts-gb, --weights-dtype "
+            "and --mtp out, or name one device"
+        )
 
 
 def device_of(name: str | None) -> torch.device:

@@ -82,7 +82,7 @@ class SchemaFile(click.ParamType[Form]):
     "--model", "models", multiple=True, metavar="NAME",
     help=f"{MODEL_HELP} Given several times: all answer, one beside the other; an adapter belongs to the first.",
 )  # fmt: skip
-@with_settings("data_dir", *(name for name in READING if name != "model"))
+@with_settings("data_dir", *(name for name in READING if name != "model"), "tools")
 def ask(
     settings: Settings,
     sources: tuple[str, ...],

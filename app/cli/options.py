@@ -51,6 +51,10 @@ _SETTINGS = {
         "--mtp", is_flag=True, default=None,
         help="Guess a token ahead with the model's own extra layer (DeepSeek-V3 and its kin); answers stay the same.",
     ),
+    "tools": click.option(
+        "--tools", is_flag=True, default=None,
+        help="Let a server's model search the documents and read on in them, where it cannot be shown all of them.",
+    ),
     "kv_dtype": click.option(
         "--kv-dtype", type=click.Choice(KV_DTYPES),
         help="In what keys and values are kept on disk; with another one, documents are read again. Default: int8.",

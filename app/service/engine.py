@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from app.errors import BadSetting
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ def model_key(settings: Settings) -> str:
 
 
 def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
-    """Raises ModelNotFound."""
+    """Raises ModelNotFound, and BadSetting for tools without a server."""
     from llm import Engine
     from llm.kv.codec import KVDtype
     from llm.remote.address import is_remote
 
     if settings.model is not None and is_remote(settings.model):
         return _connect(settings, settings.model)
+    if settings.tools:
+        raise BadSetting(
+            f"tools are for a server's model (openai:URL), and {settings.model or PACKAGED} runs on this machine; "
+            "leave --tools out"
+        )
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
@@ -61,7 +67,7 @@ def _connect(settings: Settings, name: str) -> "RemoteEngine":
 
     return RemoteEngine.connect(
         name, state_dir=state_dir(settings), api_key=settings.api_key, timeout_s=settings.remote_timeout_s,
-        limit_tokens=settings.remote_context_tokens, page_px=settings.page_px,
+        limit_tokens=settings.remote_context_tokens, page_px=settings.page_px, has_tools=settings.tools,
     )  # fmt: skip
 
 

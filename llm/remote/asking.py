@@ -31,11 +31,14 @@ from llm.errors import ContextOverflow, RemoteEngineFailed
 from llm.evidence.calibration import is_found, probability_of_answer
 from llm.evidence.ranking import Ranked
 from llm.prompt import NOT_FOUND
-from llm.remote.client import RemoteClient, Written
+from llm.remote.client import Message, RemoteClient, Written
 from llm.remote.desk import RemoteDesk, leaves_of
 from llm.remote.prompt import messages_of, text_of
+from llm.remote.tools import MAX_ROUNDS, TOOLS, DocumentTools
 from llm.structured.form import misfit
 from llm.thinking import Thought
+
+_TOOLS_HINT = "These are the passages that fit the question best, not all there is; the tools search the rest.\n"
 
 
 class RemoteAsking:
@@ -50,10 +53,13 @@ class RemoteAsking:
         question: str,
         options: AskOptions,
         cancel: threading.Event | None,
+        *,
+        has_tools: bool = False,
     ) -> None:
+        """`has_tools`: where not everything is shown to the model, it may search the rest and read on."""
         self._client, self._desk, self._model = client, desk, model
         self._documents, self._question, self._options = documents, question.strip(), options
-        self._cancel = cancel or threading.Event()
+        self._cancel, self._has_tools = cancel or threading.Event(), has_tools
         self._started = time.perf_counter()
         self._sent = self._first_token = self._started
 
@@ -68,12 +74,55 @@ class RemoteAsking:
             return
         ranked = self._desk.searcher(self._documents).rank(self._question, self._options.top_k)
         yield EvidenceFound(cited(ranked, None))
-        shown = None if is_whole else choose(self._excerpts(ranked), self._client.count_tokens, room)
+        tools = None if is_whole else self._tools(room)
+        passages_room = room if tools is None else tools.room  # the other half is for what tools show
+        shown = None if is_whole else choose(self._excerpts(ranked), self._client.count_tokens, passages_room)
         text = text_of(self._documents) if shown is None else joined(shown)
         written = Written()
-        if ranked:
-            yield from self._write(text, self._pictures(shown, room), written)
+        if ranked and tools is not None:
+            yield from self._write_with(tools, text + _TOOLS_HINT, written)
+            known = {(one.document.id, one.passage) for one in ranked}
+            ranked = [*ranked, *(one for one in tools.found if (one.document.id, one.passage) not in known)]
+            shown = (*(shown or ()), *(one for one in tools.shown if one not in (shown or ())))
+        elif ranked:
+            yield from self._write(text, self._pictures(shown, passages_room), written)
         yield Answered(self._answer(written, ranked, self._coverage(shown)))
+
+    def _tools(self, room: int) -> DocumentTools | None:
+        """None where it has none, or an answer of a form is wanted. What they show takes half of the room."""
+        if not self._has_tools or self._options.form is not None:
+            return None
+        count = self._client.count_tokens
+        left = room - count(json.dumps(TOOLS))
+        return DocumentTools(leaves_of(self._documents), self._desk.rank, self._question, count, max(0, left // 2))
+
+    def _write_with(self, tools: DocumentTools, text: str, written: Written) -> Iterator[Event]:
+        """As `_write`; what the model does with tools is told as its thinking."""
+        messages = messages_of(text, self._question)
+        self._sent = time.perf_counter()
+        for number in range(MAX_ROUNDS + 1):
+            turn = Written()
+            for piece in self._client.chat(
+                messages, turn, max_new_tokens=self._options.max_new_tokens, temperature=self._options.temperature,
+                seed=self._options.seed, cancel=self._cancel, tools=TOOLS if number < MAX_ROUNDS else (),
+            ):  # fmt: skip
+                if isinstance(piece, Thought):
+                    yield ThinkingDelta(piece.text)
+            written.thinking += turn.thinking
+            written.prompt_tokens = (written.prompt_tokens or 0) + (turn.prompt_tokens or 0)
+            written.reused_tokens += turn.reused_tokens
+            written.decoded_tokens += turn.decoded_tokens
+            written.stopped = turn.stopped
+            if not turn.calls or turn.stopped or number == MAX_ROUNDS:
+                break
+            told = "".join(f"{call.name} {call.arguments}\n" for call in turn.calls)
+            tools.room -= self._client.count_tokens(turn.text + told)
+            messages = [*messages, _asking_for(turn), *map(tools.answer, turn.calls)]
+            written.thinking += told
+            yield ThinkingDelta(told)
+        self._first_token = time.perf_counter()
+        written.text = turn.text
+        yield TextDelta(turn.text)
 
     def _pictures(self, shown: Sequence[Excerpt] | None, room: int) -> list[str]:
         """Page images of what is sent: of everything, or of the pages that passages come from, as room is left."""
@@ -188,6 +237,15 @@ class RemoteAsking:
             Excerpt(one.document, order[one.document.id], one.passage.page_index, one.passage.start, one.passage.end)
             for one in ranked
         ]
+
+
+def _asking_for(turn: Written) -> Message:
+    """The model's own message with its calls, for it to see again."""
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in turn.calls
+    ]
+    return {"role": "assistant", "content": turn.text, "tool_calls": calls}
 
 
 def _value_of(text: str) -> str:

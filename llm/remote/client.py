@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx2
@@ -30,6 +30,15 @@ Message = Mapping[str, Any]
 
 
 @dataclass(slots=True)
+class ToolCall:
+    """One that the model asks for, as the server parsed it."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""  # JSON, if the model wrote any
+
+
+@dataclass(slots=True)
 class Written:
     """What came of one call; complete when the iterator ends."""
 
@@ -39,6 +48,7 @@ class Written:
     reused_tokens: int = 0  # of those, how many it had from an earlier call
     decoded_tokens: int = 0
     stopped: bool = False
+    calls: list[ToolCall] = field(default_factory=list)
 
 
 class RemoteClient:
@@ -77,12 +87,16 @@ class RemoteClient:
         seed: int,
         cancel: threading.Event,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
     ) -> Iterator[Thought | str]:
         """Pieces of thinking and of the answer; fills `into`. Setting `cancel` cuts the connection at once.
+
+        `tools` may be called; calls are in `into`.
 
         Raises ContextOverflow when the server refuses the prompt's length, RemoteEngineFailed for all else.
         """
         options: dict[str, Any] = {"response_format": _format_of(schema)} if schema is not None else {}
+        options |= {"tools": list(tools)} if tools else {}
         splitter = ThinkingSplitter()
         with self._call(cancel, into) as client, client.chat.completions.create(
             model=self.model, messages=cast(Any, list(messages)), max_tokens=max_new_tokens, temperature=temperature,
@@ -90,6 +104,7 @@ class RemoteClient:
         ) as stream:  # fmt: skip
             for chunk in stream:
                 _note_usage(chunk, into)
+                _note_calls(chunk, into)
                 for piece in _pieces(chunk, splitter):
                     _add(piece, into)
                     yield piece
@@ -224,6 +239,19 @@ def _note_usage(chunk: Any, into: Written) -> None:
         into.reused_tokens = (details.cached_tokens if details else None) or into.reused_tokens
     if isinstance(cached := timings.get("cache_n"), int):
         into.reused_tokens = cached
+
+
+def _note_calls(chunk: Any, into: Written) -> None:
+    """Calls come in pieces, each with its number."""
+    for choice in chunk.choices or ():
+        for piece in choice.delta.tool_calls or ():
+            while len(into.calls) <= piece.index:
+                into.calls.append(ToolCall())
+            call = into.calls[piece.index]
+            call.id = piece.id or call.id or f"call_{piece.index}"
+            if piece.function is not None:
+                call.name += piece.function.name or ""
+                call.arguments += piece.function.arguments or ""
 
 
 def _format_of(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ingest.document import Document
 from llm.answer import ReadingProgress
 from llm.evidence.embedding import Embedder
 from llm.evidence.index import EvidenceStore
-from llm.evidence.ranking import Searcher
+from llm.evidence.ranking import Ranked, Searcher
 from llm.remote.client import RemoteClient
 from llm.remote.pictures import RemotePictures
 from llm.remote.prompt import leaf_text, messages_of
@@ -55,6 +55,14 @@ class RemoteDesk:
         if self._searcher is None or self._searcher[0] != key:
             self._searcher = key, Searcher([self._evidence.load(leaf) for leaf in leaves], self.embedder)
         return self._searcher[1]
+
+    def rank(self, documents: Sequence[Document], query: str, limit: int) -> list[Ranked]:
+        """The passages that fit a query best. Does not change which documents `searcher` has at hand."""
+        kept = self._searcher
+        try:
+            return self.searcher(documents).rank(query, limit)
+        finally:
+            self._searcher = kept or self._searcher
 
     def num_tokens(self, documents: Sequence[Document]) -> int:
         """Of the documents' texts, as the server counts, and of their pictures, about."""

@@ -37,13 +37,14 @@ class RemoteEngine:
         limit_tokens: int | None = None,
         embedder: Embedder | None = None,
         page_px: int = 1024,
+        has_tools: bool = False,
     ) -> None:
-        """`page_px`: the longer side of page images, if pages are shown."""
-        self._page_px = page_px
+        """`page_px`: the longer side of page images, if pages are shown. `has_tools`: the model may search."""
+        self._page_px, self._has_tools = page_px, has_tools
         self._client, self._limit_tokens = client, limit_tokens
         self._desk = RemoteDesk(client, state_dir, limit_tokens, embedder)
         self._busy = threading.Lock()
-        self.model = ModelName(f"openai:{client.url}#{client.model}", client.url)
+        self.model = ModelName(f"openai:{client.url}#{client.model}", client.url + (" with tools" if has_tools else ""))
 
     @classmethod
     def connect(
@@ -55,16 +56,17 @@ class RemoteEngine:
         timeout_s: float,
         limit_tokens: int | None,
         page_px: int = 1024,
+        has_tools: bool = False,
     ) -> "RemoteEngine":
         """Raises ModelNotFound when no server answers at the address, or it serves no such model."""
         client = RemoteClient(parse(name), api_key=api_key, timeout_s=timeout_s)
-        return cls(client, state_dir, limit_tokens=limit_tokens, page_px=page_px)
+        return cls(client, state_dir, limit_tokens=limit_tokens, page_px=page_px, has_tools=has_tools)
 
     def beside(self, state_dir: Path) -> "RemoteEngine":
         """The same server for another folder; of what either has indexed, the other sees nothing."""
         return RemoteEngine(
             self._client, state_dir, limit_tokens=self._limit_tokens, embedder=self._desk.embedder,
-            page_px=self._page_px,
+            page_px=self._page_px, has_tools=self._has_tools,
         )  # fmt: skip
 
     def show_pages(self, source: PageSource, *, all_pages: bool) -> None:
@@ -125,8 +127,9 @@ class RemoteEngine:
         if not documents:
             raise BadQuestion("no document was given to ask about; name at least one")
         asking = RemoteAsking(
-            self._client, self._desk, self.model, documents, question, options or AskOptions(), cancel
-        )
+            self._client, self._desk, self.model, documents, question, options or AskOptions(), cancel,
+            has_tools=self._has_tools,
+        )  # fmt: skip
         yield from asking.events()
 
     def influences(self, documents: Sequence[Document], answer: Answer) -> "tuple[Influence, ...]":

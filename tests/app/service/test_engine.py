@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import BadSetting
 from app.service.engine import SharedEngine, load_engine, state_dir
 from app.settings import KV_DTYPES, Settings
 from ingest.document import Document, Kind, Page
@@ -104,3 +105,8 @@ def test_engines_beside_one_another_wait_for_one_another(tiny_settings: Settings
     list(asking)
     thread.join(60)
     assert over.is_set()
+
+
+def test_tools_without_a_server_are_one_sentence(tiny_settings: Settings) -> None:
+    with pytest.raises(BadSetting, match=r"tools are for a server's model .* runs on this machine; leave --tools out"):
+        load_engine(replace(tiny_settings, tools=True), silent)

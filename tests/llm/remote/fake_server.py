@@ -97,6 +97,25 @@ def says(*pieces: str, reused: int = 0, reasoning: str = "") -> Reply:
     return reply
 
 
+def calls(name: str, arguments: str) -> Reply:
+    """A call of a tool, its arguments in two pieces, as servers stream them."""
+    half = len(arguments) // 2
+    pieces = (
+        {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments[:half]}},
+        {"function": {"arguments": arguments[half:]}},
+    )
+
+    def reply(handler: Handler) -> None:
+        handler.begin_stream()
+        for piece in pieces:
+            chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+            delta = {"tool_calls": [{"index": 0} | piece]}
+            handler.send_event(json.dumps(chunk | {"choices": [{"index": 0, "delta": delta}]}))
+        handler.send_event("[DONE]")
+
+    return reply
+
+
 def refuses(status: int, message: str) -> Reply:
     return lambda handler: handler.send_json({"error": {"message": message, "type": "x"}}, status)
 
