@@ -50,6 +50,7 @@ class Page:
             "--disable-gpu",
             f"--user-data-dir={profile}",
             "--hide-scrollbars",
+            "--force-prefers-reduced-motion",  # what moves is drawn by the processor here
         ):
             options.add_argument(flag)
         service = webdriver.ChromeService(shutil.which("chromedriver"))

@@ -24,7 +24,7 @@ from app.web.services import Services
 pytestmark = pytest.mark.slow
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion",
 )  # fmt: skip
 HOSTILE = "<img src=x onerror=document.title='HACKED'>.txt"
 
