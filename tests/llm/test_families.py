@@ -62,3 +62,21 @@ def test_what_was_read_is_not_read_again_by_a_new_process(folder: Path, tmp_path
 def test_it_is_told_that_its_extra_layer_cannot_guess(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"cannot guess tokens ahead: .*; leave --mtp out"):
         Engine.load(str(folder), state_dir=tmp_path, cache_dir=tmp_path, dtype="float32", threads=1, mtp=True)
+
+
+def test_documents_beyond_the_trained_context_are_read_whole_or_said_not_to_be(folder: Path, tmp_path: Path) -> None:
+    """Where tokens are chosen, the window starts anew several times, and each layer then chooses blocks, and tokens of
+    them. Entries that pool tokens cannot be numbered anew: passages are read, and coverage says why.
+    """
+    document = Document("b" * 64, "long.txt", Kind.TEXT, pages=(Page(1, TEXT * 7),))
+    engine = opened(folder, tmp_path)
+    list(engine.read([document]))
+    *_, last = engine.ask([document], "What is the rent?", AskOptions(max_new_tokens=3))
+    assert isinstance(last, Answered)
+    if engine._backbone.runner.is_position_free:
+        assert engine.tokens_read([document]) > 2 * 1280
+        assert not engine._desk.session([document]).is_exact
+    else:
+        assert engine.tokens_read([document]) == 0
+        [left_out] = last.answer.coverage.left_out
+        assert "more than the 640 that this model can look at in one piece" in left_out.reason
