@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MORE = """
 body{display:block;padding:2rem clamp(1rem,4vw,3rem)}main{max-width:84rem;margin:auto}
-h2{margin:2.2rem 0 .5rem;font-size:1.1rem}
+h2{margin:2.2rem 0 .5rem;font-size:1.1rem}.scroll+p{margin-top:.8rem}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.6rem}table{border-collapse:collapse;width:100%;
 font-size:.92rem;font-variant-numeric:tabular-nums}th,td{padding:.5rem .65rem;text-align:left;white-space:nowrap;
 border-bottom:1px solid var(--line)}tr:last-child>*{border-bottom:0}thead th{color:var(--quiet);font-weight:600}

@@ -37,7 +37,7 @@ def shared_list(items: Sequence[Shared], there: Collection[str]) -> str:
     if not items:
         return ""
     groups = "".join(
-        f'<h4 class="ll-collection">{escape(collection)}</h4>'
+        f'<h3 class="ll-collection">{escape(collection)}</h3>'
         f'<ul class="ll-docs">{"".join(_row(one, there) for one in group)}</ul>'
         for collection, group in groupby(items, key=lambda one: one.collection)
     )
