@@ -34,6 +34,7 @@ from llm.packed import PackedLlama
 from llm.patches import vocabulary_digest
 from llm.prompt import Prompt
 from llm.runtime.devices import AUTO, layer_devices, main_device
+from llm.runtime.rotation import HalfRotation, PairRotation
 from llm.runtime.runner import Runner
 from llm.runtime.runners import runner_of
 from llm.runtime.working import Devices, WorkingKV
@@ -82,10 +83,15 @@ class Backbone:
         return WorkingKV(self.runner.layouts, self.runner.rotation, device=self.layer_devices, dtype=self.dtype)
 
     def snapshot_identity(self) -> str:
-        """Names weights, tokenizer, prompt and dtype; a reading made under another identity is refused."""
+        """Names weights, tokenizer, prompt, dtype and how keys are kept; what was read under another is not used.
+
+        The same model may keep its keys rotated, because it is shown pictures, or not.
+        """
         vocabulary = vocabulary_digest(self.tokenizer)
         prompt = ",".join(map(str, self.prompt.prefix))
-        parts = (self.name.name, self.name.revision, vocabulary, prompt, str(self.dtype))
+        parts = [self.name.name, self.name.revision, vocabulary, prompt, str(self.dtype)]
+        if not isinstance(self.runner.rotation, HalfRotation | PairRotation):
+            parts.append(type(self.runner.rotation).__name__)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

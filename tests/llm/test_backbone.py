@@ -1,6 +1,9 @@
 """Loading by name, and what a person is told when a name leads nowhere."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from transformers import DeepseekV3Config, DeepseekV3ForCausalLM, MambaConfig, M
 from llm.backbone import Backbone, count_free_cores, load_backbone
 from llm.errors import ModelNotFound
 from llm.packed import PackedLlama
+from llm.runtime.rotation import HalfRotation, NoRotation, PairRotation, RotationByKind
 from llm.runtime.through_transformers import TransformersRunner
 from tests.llm.conftest import write_tiny_checkpoint
 
@@ -23,6 +27,18 @@ def test_other_weights_have_another_identity(tiny: Backbone, tmp_path: Path) -> 
         str(write_tiny_checkpoint(tmp_path / "other", seed=1)), cache_dir=tmp_path, dtype="float32", threads=1
     )
     assert other.snapshot_identity() != tiny.snapshot_identity()
+
+
+def test_keys_that_are_kept_rotated_are_never_taken_for_others(tiny: Backbone) -> None:
+    """A vision model keeps them so when it is shown pictures, and else does not."""
+    frequencies = torch.ones(4)
+    identities = [
+        replace(tiny, runner=cast(Any, SimpleNamespace(rotation=rotation))).snapshot_identity()
+        for rotation in (HalfRotation(frequencies), PairRotation(frequencies), NoRotation(), RotationByKind({}))
+    ]
+    plain = tiny.snapshot_identity()
+    assert [identity == plain for identity in identities] == [True, True, False, False]
+    assert identities[2] != identities[3]
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
