@@ -33,7 +33,7 @@ from llm.cost import Cost
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
-from llm.evidence.calibration import is_found, lacks_its_date, probability_of_answer
+from llm.evidence.calibration import is_found, is_of_another_kind, probability_of_answer
 from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
@@ -161,7 +161,7 @@ class Asking:
 
     def _is_of_another_kind(self, text: str) -> bool:
         """Whether it says what nobody asked for; a form that was asked for has its own rule."""
-        return self._options.form is None and lacks_its_date(self._question, text)
+        return self._options.form is None and is_of_another_kind(self._question, text)
 
     def _delta(self, text: str) -> TextDelta:
         if self._cost.first_token_s is None:
