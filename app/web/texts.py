@@ -26,6 +26,7 @@ COOKIE = "longleaf_language"
 _language: ContextVar[str] = ContextVar("longleaf_language", default=ENGLISH)
 
 
+@functools.cache
 def languages() -> tuple[str, ...]:
     """What the page can speak, English first."""
     return (ENGLISH, *sorted(path.stem for path in TEXTS_DIR.glob("*.po")))
