@@ -13,6 +13,7 @@ import pytest
 
 from app.batch import Batch, BatchOptions, Question, Row, RowJournal, find_sources
 from app.batch.cluster import AUTO, Crew
+from app.batch.making import OnReading
 from app.batch.round import MAX_LOST
 from app.errors import BadRequest
 from app.service import Longleaf
@@ -39,6 +40,7 @@ def load(settings: Settings, on_text: object) -> Any:
     def deadly(documents: Any, *rest: Any) -> Any:
         if "deadly" in documents[0].pages[0].text:
             psutil.Process().kill()
+        time.sleep(0.2)  # so that somebody can look how far it is
         return ask(documents, *rest)
 
     engine.ask = deadly  # type: ignore[method-assign]
@@ -62,7 +64,7 @@ def given(tmp_path: Path) -> Path:
     return tmp_path / "given"
 
 
-def rows_of(given: Path, work: Path, crew: Crew | None) -> list[Row]:
+def rows_of(given: Path, work: Path, crew: Crew | None, on_reading: OnReading = lambda *_: None) -> list[Row]:
     """The rows without their timing, by document and question."""
     work.mkdir(exist_ok=True)
     longleaf = Longleaf(Settings(data_dir=work / "library"), load=load)
@@ -74,7 +76,7 @@ def rows_of(given: Path, work: Path, crew: Crew | None) -> list[Row]:
         if crew is None:
             batch.run(lambda _: None, lambda *_: None)
         else:
-            crew.run(batch, lambda _: None, lambda *_: None)
+            crew.run(batch, lambda _: None, on_reading)
         found = [{key: value for key, value in row.items() if key != "timing"} for row in batch.rows()]
     longleaf.close()
     return found
@@ -86,8 +88,15 @@ def test_an_address_where_nothing_answers_is_one_sentence(tmp_path: Path) -> Non
         Crew("127.0.0.1:1", Settings(data_dir=tmp_path), options, load).__enter__()
 
 
-def test_two_workers_give_the_rows_of_one_process_and_resume_like_it(given: Path, tmp_path: Path, crew: Crew) -> None:
-    here, there = rows_of(given, tmp_path / "here", None), rows_of(given, tmp_path / "there", crew)
+def test_two_workers_give_the_rows_of_one_process_and_resume_like_it(
+    given: Path, tmp_path: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.batch.cluster._LOOK_EVERY_S", 0.02)
+    told: list[tuple[str, int]] = []
+    here = rows_of(given, tmp_path / "here", None)
+    there = rows_of(given, tmp_path / "there", crew, lambda source, step: told.append((source.name, step.done)))
+    assert {name for name, _ in told} <= {row["source"] for row in there}
+    assert {done for _, done in told} == {1}, "nobody said how far it was in reading its file"
     assert len(there) == 18
     assert there == here
     assert {row["status"] for row in there} == {"ok", "failed"}
