@@ -177,6 +177,13 @@ def alone(page: Page, address: str, long: Path) -> None:
     page.click('[data-arg="wrong evidence"]')
     page.wait("[data-act=note]")
     page.picture("desk-judged")
+    in_a_repository(page)
+    several(page)
+    taken_away(page, long)
+
+
+def in_a_repository(page: Page) -> None:
+    """An answer from code, and a line that a link leads to."""
     page.browser.find_element("css selector", "input[data-files=files]").send_keys(str(SAMPLES / "ferryboard.zip"))
     until("the repository", lambda: len(page.all(".ll-doc")) == 3)
     until("its reading", lambda: not page.all("#ll-documents [data-act=cancel]") and not page.all(".ll-job"))
@@ -184,10 +191,13 @@ def alone(page: Page, address: str, long: Path) -> None:
     ask(page, "On which port does the server listen by default?")
     page.picture("desk-code-dark")
     page.dark(False)
-    page.browser.execute_script("document.querySelectorAll('a.ll-no')[3].click()")
+    page.browser.execute_script("document.querySelector('.ll-line-chosen + li a.ll-no').click()")
     page.wait(".ll-line-linked")
     page.picture("desk-linked-line")
-    several(page)
+
+
+def taken_away(page: Page, long: Path) -> None:
+    """A deletion, a source that fails, a long reading, and where the model looked in what was read."""
     page.click("[data-act=delete]")
     page.wait(".ll-confirm")
     page.picture("desk-deleting")
