@@ -95,7 +95,7 @@ def test_from_upload_to_the_cited_line(browser: Any, address: str, texts: Simple
     assert all_of(".ll-line-chosen")[0].text == "The lease begins in {{March}} ${1+1}."
     assert "Read 2 of 2 pages" in all_of(".ll-coverage")[0].text
 
-    until("the address of the answer", lambda: "?answer=1" in browser.current_url)
+    until("the address of the answer", lambda: "answer=1" in browser.current_url)
     browser.refresh()
     until("its answer", lambda: all_of(".ll-citation"))
     until("both documents", lambda: len(all_of(".ll-doc-chosen")) >= 2)
@@ -128,7 +128,7 @@ def test_a_reload_finds_a_reading_and_a_question_again(
     until("the document", lambda: all_of("[data-act=read]"))[0].click()
     until("the reading", lambda: all_of("[data-act=cancel]"))
     all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
-    until("the address of the question", lambda: "?run=" in browser.current_url)
+    until("the address of the question", lambda: "run=" in browser.current_url)
     browser.refresh()
     until("the question again", lambda: text_of(".ll-asked") == "When does the lease begin?")
     until("its way to be stopped", lambda: all_of("#ll-stop") and all_of("#ll-stop")[0].is_displayed())
@@ -205,7 +205,7 @@ def test_two_people_see_their_own_documents_alone(browser: Any, team: str, texts
     until("her document", lambda: all_of(".ll-doc-chosen"))
     all_of("#ll-question textarea")[0].send_keys("When does the lease begin?\n")
     until("her answer", lambda: all_of(".ll-citation"))
-    until("its address", lambda: "?answer=1" in browser.current_url)
+    until("its address", lambda: "answer=1" in browser.current_url)
     hers = browser.current_url
     all_of(".ll-person button")[0].click()
     browser.get(hers)
