@@ -42,16 +42,21 @@ def attend(
     return output[0].transpose(0, 1)
 
 
-def attend_one(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, scaling: float) -> torch.Tensor:
+def attend_one(
+    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, *, scaling: float, num_seen: int | None = None
+) -> torch.Tensor:
     """query (H, 1, C), keys (K, T, C), values (K, T, C') -> (1, H, C').
 
-    On a CPU a bfloat16 product with the keys on its left is 5 times faster than with the query there (docs/LOG.md).
-    The larger score of the first and the last key is subtracted inside the product, before it is rounded.
+    `num_seen`: only the first so many are seen; the others must be finite. On a CPU a bfloat16 product with the keys on
+    its left is 5 times faster than with the query there (docs/LOG.md). The larger score of the first and the last key
+    is subtracted inside the product, before it is rounded.
     """
+    end = keys.shape[1] if num_seen is None else num_seen
     queries = (query * scaling).view(len(keys), -1, query.shape[2]).transpose(1, 2)  # (K, C, H/K)
-    shift = torch.bmm(keys[:, :: max(1, keys.shape[1] - 1)], queries).amax(1, keepdim=True)  # (K, 1, H/K)
-    scores = torch.baddbmm(shift, keys, queries, beta=-1).transpose(1, 2)  # (K, H/K, T)
-    return torch.bmm(scores.softmax(-1), values).reshape(1, query.shape[0], -1)
+    shift = torch.bmm(keys[:, : end : max(1, end - 1)], queries).amax(1, keepdim=True)  # (K, 1, H/K)
+    scores = torch.baddbmm(shift, keys, queries, beta=-1)  # (K, T, H/K)
+    scores[:, end:] = -torch.inf
+    return torch.bmm(scores.transpose(1, 2).softmax(-1), values).reshape(1, query.shape[0], -1)
 
 
 def attend_part(

@@ -13,13 +13,14 @@ from typing import Any, Self
 import torch
 
 from llm.kv.layout import LayerKind, LayerLayout
-from llm.runtime.attention import attend, visible
+from llm.runtime.attention import attend, attend_one, visible
 from llm.runtime.indexed import IndexQuery, attend_indexed
 from llm.runtime.latent import LatentExpansion, attend_latent
 from llm.runtime.rotation import Rotations, rotated, rotation_in
 from llm.runtime.streamed import StreamedBlocks
 
 _FIRST_CAPACITY = 1024  # tokens
+_STEP = 64  # one query's products have so few lengths, since oneDNN compiles one for each: 1 to 2 ms (docs/LOG.md)
 
 States = tuple[torch.Tensor, torch.Tensor]  # keys (K, T, C) and values (K, T, C')
 
@@ -39,7 +40,7 @@ class _Buffers:
         if end <= room and (self.num_forks == 0 or kept == self.used):
             return self
         if end > room:
-            room = max(end, room + room // 2, _FIRST_CAPACITY)
+            room = _rounded(max(end, room + room // 2, _FIRST_CAPACITY))
         self.num_forks = max(0, self.num_forks - 1)
         return _Buffers(_grown(self.keys, kept, room), _grown(self.values, kept, room), kept)
 
@@ -155,6 +156,10 @@ class LayerKV:
         if expansion is not None:
             return attend_latent(query, keys, values, expansion, scaling=scaling)
         window = self.layout.reach if self.layout.kind is LayerKind.SLIDING else None
+        if query.shape[1] == 1 and query.device.type == "cpu" and (window is None or self.num_shown <= window):
+            end = _rounded(self.num_shown)
+            keys, values = self._buffers.keys[:, :end], self._buffers.values[:, :end]
+            return attend_one(query, keys, values, scaling=scaling, num_seen=self.num_shown)
         if together is not None and window is not None:
             seen = visible(query.shape[1], self.num_shown, window, query.device)
             seen[:, -query.shape[1] :] |= together
@@ -224,6 +229,11 @@ class WorkingKV:
 
 
 def _grown(states: torch.Tensor, used: int, capacity: int) -> torch.Tensor:
-    larger = states.new_empty((states.shape[0], capacity, states.shape[2]))
+    larger = states.new_zeros((states.shape[0], capacity, states.shape[2]))  # what is not used is finite
     larger[:, :used] = states[:, :used]
     return larger
+
+
+def _rounded(num_tokens: int) -> int:
+    """Up to a multiple of `_STEP`."""
+    return -(-num_tokens // _STEP) * _STEP

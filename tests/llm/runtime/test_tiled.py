@@ -75,6 +75,10 @@ def test_one_query_attends_as_many_do(num_shown: int, dtype: torch.dtype, tolera
     wanted = exact(query, keys, values, 0.25)
     output = attend_one(query, keys, values, scaling=0.25)
     torch.testing.assert_close(output.double(), wanted, atol=tolerance, rtol=tolerance)
+    beyond = torch.full_like(keys[:, :1], 50.0).expand(-1, 64, -1)  # room that is not seen, whatever stands there
+    roomy = torch.cat((keys, beyond), 1), torch.cat((values, beyond), 1)
+    output = attend_one(query, *roomy, scaling=0.25, num_seen=num_shown)
+    torch.testing.assert_close(output.double(), wanted, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize("num_new", [1, 5])
