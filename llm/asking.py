@@ -27,8 +27,9 @@ from llm.answer import (
 )  # fmt: skip
 from llm.attempts import REFUSAL, Attempt, Way, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
-from llm.citing import cited
+from llm.citing import MAX_CITATIONS, cited
 from llm.close_reading import CloseReading, compose
+from llm.constants import with_value
 from llm.cost import Cost
 from llm.coverage import coverage_of
 from llm.desk import Desk
@@ -317,6 +318,8 @@ class Asking:
             citations = cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
             found = bool(text)
+        if found and self._options.form is None and (constant := with_value(text, self._documents)):
+            text, citations = constant[0], (constant[1], *citations)[:MAX_CITATIONS]
         return self._composed(
             text if found else NOTHING_FOUND, citations if found else (), draft.probability,
             is_found=found, stopped=written.stopped, thinking=written.thinking,
