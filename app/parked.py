@@ -45,13 +45,8 @@ class Parked:
             return {str(entry_id): str(job_id) for entry_id, job_id in value["jobs"].items()}
         except FileNotFoundError:
             return {}
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:  # at worst a reading waits for a click
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # at worst a reading waits for a click
             _log.warning("the list of readings to take up again cannot be read: %s", error)
             return {}
 

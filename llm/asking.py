@@ -161,8 +161,9 @@ class Asking:
             yield self._delta(held)
 
     def _is_of_another_kind(self, text: str) -> bool:
-        """Whether it says what nobody asked for; a form that was asked for has its own rule."""
-        return self._options.form is None and is_of_another_kind(self._question, text)
+        """Whether it says what nobody asked for. Other models may say it in any language, or why it is not there."""
+        is_measured = self._backbone.reads_one_by_one and self._options.form is None  # a form has its own rule
+        return is_measured and is_of_another_kind(self._question, text)
 
     def _delta(self, text: str) -> TextDelta:
         if self._cost.first_token_s is None:
@@ -318,7 +319,7 @@ class Asking:
             citations = cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
             found = bool(text)
-        if found and self._options.form is None and (constant := with_value(text, self._documents)):
+        elif found and self._options.form is None and (constant := with_value(text, self._documents)):
             text, citations = constant[0], (constant[1], *citations)[:MAX_CITATIONS]
         return self._composed(
             text if found else NOTHING_FOUND, citations if found else (), draft.probability,

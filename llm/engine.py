@@ -28,9 +28,8 @@ from llm.memory import give_back
 from llm.pages import PageSource
 
 _YIELD_S = 0.005
-_KEPT_OPEN = (
-    3  # desks of one model that keep what they opened last: up to 23 KB of bfloat16 a token for the packaged one
-)
+# Desks of one model that keep what they opened last: up to 23 KB of bfloat16 a token for the packaged one.
+_KEPT_OPEN = 3
 
 
 class _Queue:

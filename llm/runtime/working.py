@@ -20,7 +20,7 @@ from llm.runtime.rotation import Rotations, rotated, rotation_in
 from llm.runtime.streamed import StreamedBlocks
 
 _FIRST_CAPACITY = 1024  # tokens
-_STEP = 64  # one query's products have so few lengths, since oneDNN compiles one for each: 1 to 2 ms (docs/LOG.md)
+_STEP = 64  # one query's products have so few lengths, since oneDNN compiles one for each (docs/LOG.md)
 
 States = tuple[torch.Tensor, torch.Tensor]  # keys (K, T, C) and values (K, T, C')
 

@@ -67,6 +67,17 @@ def test_the_cited_sentence_stands_in_the_document_at_its_lines(engine: Engine, 
     assert lease.pages[0].text[best.start : best.end] == best.quote
 
 
+@pytest.mark.parametrize("is_packaged", [True, False])
+def test_only_the_packaged_model_must_say_what_kind_was_asked_for(
+    engine: Engine, trusting: None, monkeypatch: pytest.MonkeyPatch, is_packaged: bool
+) -> None:
+    """Others write numbers in other languages, too, and sentences that say why there is none."""
+    monkeypatch.setattr(Backbone, "reads_one_by_one", property(lambda _: is_packaged))
+    monkeypatch.setattr("llm.asking.is_refusal", lambda text: False)
+    monkeypatch.setattr("llm.asking.is_of_another_kind", lambda question, answer: True)
+    assert ask(engine, [document(LEASE)]).found is not is_packaged
+
+
 def test_a_second_question_and_a_new_process_read_nothing_again(engine: Engine, tiny: Backbone, tmp_path: Path) -> None:
     first = ask(engine, [document(LEASE)]).timing
     second = ask(engine, [document(LEASE)], "What is the rent?").timing
