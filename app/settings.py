@@ -77,7 +77,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)  # of a remote engine
     remote_timeout_s: float = 600.0  # the longest silence of a remote engine
     remote_context_tokens: int | None = None  # of a remote engine that does not tell how long a prompt may be
-    tools: bool = False  # a server's model may search the documents and read on in them
+    tools: bool = False  # a model that calls tools may search the documents and read on in them
     device: str | None = None  # None: the best there is
     dtype: str | None = None  # None: what suits the device
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
@@ -177,7 +177,7 @@ def _parsed(variable: str, name: str, text: str) -> Any:
             return number(text)
         except ValueError:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be {kind}") from None
-    if name in ("share", "public_demo", "mtp", "audit", "log_json"):
+    if name in ("share", "public_demo", "mtp", "tools", "audit", "log_json"):
         if text.lower() not in _SWITCH:
             raise BadSetting(f"environment variable {variable} is {text!r}; it must be 1 or 0")
         return _SWITCH[text.lower()]

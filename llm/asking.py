@@ -54,7 +54,7 @@ _CLEAR = 0.05  # lead in score from which votes never put another passage first 
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
     """One way's answer, and how probable it is that the documents hold one, judged by it."""
 
     attempt: Attempt
@@ -125,9 +125,9 @@ class Asking:
         first, second = self._ranked[:2]
         return first.score - second.score >= _CLEAR
 
-    def _written(self) -> Generator[Event, None, _Draft | None]:
+    def _written(self) -> Generator[Event, None, Draft | None]:
         """Attempts until one gives an answer that the evidence supports. The first answer's text is streamed."""
-        best: _Draft | None = None
+        best: Draft | None = None
         is_shown = False
         for attempt in self._attempts() if self._ranked else ():
             written = Generated()
@@ -170,7 +170,7 @@ class Asking:
             self._cost.first_token_s = self._cost.elapsed_s()
         return TextDelta(text)
 
-    def _judged(self, ranked: Sequence[Ranked], attempt: Attempt, written: Generated) -> _Draft:
+    def _judged(self, ranked: Sequence[Ranked], attempt: Attempt, written: Generated) -> Draft:
         """A choice such as "yes", or JSON, stands in no document: it is judged by the evidence alone."""
         form = self._options.form
         is_quoted = form is None or form.pattern is not None
@@ -178,7 +178,7 @@ class Asking:
         said = NOT_FOUND if is_other else written.text
         probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
         is_supported = is_found(probability, with_answer=is_quoted) and not is_other
-        return _Draft(attempt, written, probability, is_supported)
+        return Draft(attempt, written, probability, is_supported)
 
     def _computed(self, ranked: Sequence[Ranked]) -> TableAnswer | None:
         """What a table among the passages says; only where the evidence is strong enough for an answer at all."""
@@ -306,7 +306,7 @@ class Asking:
             self._cost.decode_s += time.perf_counter() - (decoding_since or started)
             self._cost.decoded_tokens += len(written.token_ids)
 
-    def _answer(self, draft: _Draft | None, ranked: Sequence[Ranked]) -> Answer:
+    def _answer(self, draft: Draft | None, ranked: Sequence[Ranked]) -> Answer:
         """The answer that a draft makes; None: nothing was ranked."""
         if draft is None:
             return self._composed(NOTHING_FOUND, (), 0.0)

@@ -38,6 +38,7 @@ from llm.runtime.rotation import HalfRotation, PairRotation
 from llm.runtime.runner import Runner
 from llm.runtime.runners import runner_of
 from llm.runtime.working import Devices, WorkingKV
+from llm.tools.forms import CallSyntax
 
 LEAFMOE_NAME = "leafmoe-135m"
 LEAFMOE_WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "leafmoe-135m.safetensors"
@@ -57,6 +58,7 @@ class Backbone:
     stop_ids: frozenset[int]
     drafter: Drafter | None = None  # guesses tokens ahead
     eyes: Eyes | None = None  # sees page images
+    calls: CallSyntax | None = None  # how it calls tools, if it may
 
     @property
     def device(self) -> torch.device:
@@ -81,6 +83,10 @@ class Backbone:
     def empty_kv(self) -> WorkingKV:
         """A working set without tokens, in memory."""
         return WorkingKV(self.runner.layouts, self.runner.rotation, device=self.layer_devices, dtype=self.dtype)
+
+    def with_tools(self) -> "Backbone":
+        """The same, and it may call tools as its chat template writes calls. Raises ModelNotFound if it writes none."""
+        return replace(self, calls=CallSyntax.of(self.tokenizer, self.prompt, self.stop_ids, self.name.name))
 
     def snapshot_identity(self) -> str:
         """Names weights, tokenizer, prompt, dtype and how keys are kept; what was read under another is not used.

@@ -26,6 +26,7 @@ from llm.eyes import ShownPages
 from llm.kv.codec import KVDtype
 from llm.memory import give_back
 from llm.pages import PageSource
+from llm.tools.asking import AskingWithTools, named_with_tools
 
 _YIELD_S = 0.005
 # Desks of one model that keep what they opened last: up to 23 KB of bfloat16 a token for the packaged one.
@@ -100,6 +101,7 @@ class Engine:
         weights: str | None = None,
         mtp: bool = False,
         page_px: int | None = None,
+        tools: bool = False,
         kv_dtype: KVDtype = KVDtype.INT8,
         disk_budget_bytes: int | None = None,
         on_progress: Callable[[str], None] = lambda _: None,
@@ -111,6 +113,7 @@ class Engine:
             model, cache_dir=cache_dir, device=device, dtype=dtype, threads=threads, adapter=adapter,
             experts_bytes=experts_bytes, weights=weights, mtp=mtp, page_px=page_px, on_progress=on_progress,
         )  # fmt: skip
+        backbone = backbone.with_tools() if tools else backbone
         return cls(backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=embedder)
 
     def beside(self, state_dir: Path) -> "Engine":
@@ -132,7 +135,8 @@ class Engine:
 
     @property
     def model(self) -> ModelName:
-        return self._backbone.name
+        name = self._backbone.name
+        return name if self._backbone.calls is None else named_with_tools(name)
 
     @property
     def context_tokens(self) -> int:
@@ -195,8 +199,9 @@ class Engine:
             raise BadQuestion("the question is empty; write what you want to know")
         if not documents:
             raise BadQuestion("no document was given to ask about; name at least one")
+        kind = Asking if self._backbone.calls is None else AskingWithTools
         with self._asking():
-            yield from Asking(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
+            yield from kind(self._backbone, self._desk, documents, question, options or AskOptions(), cancel).events()
 
     def influences(self, documents: Sequence[Document], answer: Answer) -> tuple[Influence, ...]:
         """What of the passages around its citations weighed in an answer, token by token. Raises BadQuestion."""

@@ -43,16 +43,18 @@ def generate(
     seed: int = 0,
     stop_text: str | None = None,
     constraint: Constraint | None = None,
+    opens_thinking: bool | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[Thought | str]:
     """Yields pieces of thinking and text; fills `into`. The tokens are appended to `kv`: give a fork to use it again.
 
     Temperature 0 takes the likeliest token; otherwise the same seed gives the same text. `stop_text` ends the text and
     is no part of it. `constraint` bars tokens; what it demands is brought to its end beyond the limit, too.
+    `opens_thinking`: the tokens end within the model's thinking; None: if the house's prompt does.
     """
     sampler = torch.Generator(device="cpu").manual_seed(seed)
     stream = DecodeStream(skip_special_tokens=True)
-    splitter = ThinkingSplitter(is_open=backbone.prompt.opens_thinking)
+    splitter = ThinkingSplitter(is_open=backbone.prompt.opens_thinking if opens_thinking is None else opens_thinking)
     next_ids: Sequence[int] = prompt_ids
     step = _stepper(backbone, kv, prompt_ids, is_greedy=temperature == 0 and constraint is None)
     for number in range(max_new_tokens + (_ENDING_TOKENS if constraint is not None else 0)):

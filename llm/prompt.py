@@ -19,6 +19,7 @@ from vision import Projector
 
 INSTRUCTION = "Answer from the document only."
 NOT_FOUND = "Not found in the document."  # the refusal that the packaged model is trained to give
+REFUSING = f"If it does not hold the answer, write only: {NOT_FOUND}"  # is said to models that were not trained to
 NEXT_QUESTION = "\n\nQuestion:"  # what stands between a document and a question
 _DOCUMENT, _QUESTION = "\u241edocument\u241e", "\u241equestion\u241e"  # split marks; never encoded
 _CONTENT = f"{INSTRUCTION}\n\nDocument:\n{_DOCUMENT}{NEXT_QUESTION} {_QUESTION}"

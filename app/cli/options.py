@@ -53,7 +53,7 @@ _SETTINGS = {
     ),
     "tools": click.option(
         "--tools", is_flag=True, default=None,
-        help="Let a server's model search the documents and read on in them, where it cannot be shown all of them.",
+        help="Let a model that calls tools search the documents and read on in them, if it cannot be shown them whole.",
     ),
     "kv_dtype": click.option(
         "--kv-dtype", type=click.Choice(KV_DTYPES),

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from app.errors import BadSetting
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,24 +34,19 @@ def model_key(settings: Settings) -> str:
 
 
 def load_engine(settings: Settings, on_text: OnText) -> "AnyEngine":
-    """Raises ModelNotFound, and BadSetting for tools without a server."""
+    """Raises ModelNotFound."""
     from llm import Engine
     from llm.kv.codec import KVDtype
     from llm.remote.address import is_remote
 
     if settings.model is not None and is_remote(settings.model):
         return _connect(settings, settings.model)
-    if settings.tools:
-        raise BadSetting(
-            f"tools are for a server's model (openai:URL), and {settings.model or PACKAGED} runs on this machine; "
-            "leave --tools out"
-        )
     return Engine.load(
         settings.model, state_dir=state_dir(settings), cache_dir=settings.cache_dir, device=settings.device,
         dtype=settings.dtype, threads=settings.threads, adapter=settings.adapter,
         kv_dtype=KVDtype(settings.kv_dtype or KVDtype.INT8),
         experts_bytes=_bytes(settings.experts_gb), weights=settings.weights_dtype, mtp=settings.mtp,
-        page_px=None if settings.page_images == "none" else settings.page_px,
+        page_px=None if settings.page_images == "none" else settings.page_px, tools=settings.tools,
         disk_budget_bytes=_bytes(settings.kv_disk_gb),
         on_progress=on_text,
     )  # fmt: skip

@@ -34,11 +34,10 @@ from llm.prompt import NOT_FOUND
 from llm.remote.client import Message, RemoteClient, Written
 from llm.remote.desk import RemoteDesk, leaves_of
 from llm.remote.prompt import messages_of, text_of
-from llm.remote.tools import MAX_ROUNDS, TOOLS, DocumentTools
 from llm.structured.form import misfit
 from llm.thinking import Thought
-
-_TOOLS_HINT = "These are the passages that fit the question best, not all there is; the tools search the rest.\n"
+from llm.tools.definitions import HINT, MAX_ROUNDS, TOOLS, ToolCall
+from llm.tools.documents import DocumentTools
 
 
 class RemoteAsking:
@@ -80,7 +79,7 @@ class RemoteAsking:
         text = text_of(self._documents) if shown is None else joined(shown)
         written = Written()
         if ranked and tools is not None:
-            yield from self._write_with(tools, text + _TOOLS_HINT, written)
+            yield from self._write_with(tools, text + HINT, written)
             known = {(one.document.id, one.passage) for one in ranked}
             ranked = [*ranked, *(one for one in tools.found if (one.document.id, one.passage) not in known)]
             shown = (*(shown or ()), *(one for one in tools.shown if one not in (shown or ())))
@@ -117,7 +116,7 @@ class RemoteAsking:
                 break
             told = "".join(f"{call.name} {call.arguments}\n" for call in turn.calls)
             tools.room -= self._client.count_tokens(turn.text + told)
-            messages = [*messages, _asking_for(turn), *map(tools.answer, turn.calls)]
+            messages = [*messages, _asking_for(turn), *(_answered(call, tools.result(call)) for call in turn.calls)]
             written.thinking += told
             yield ThinkingDelta(told)
         self._first_token = time.perf_counter()
@@ -246,6 +245,10 @@ def _asking_for(turn: Written) -> Message:
         for call in turn.calls
     ]
     return {"role": "assistant", "content": turn.text, "tool_calls": calls}
+
+
+def _answered(call: ToolCall, result: str) -> Message:
+    return {"role": "tool", "tool_call_id": call.id, "content": result}
 
 
 def _value_of(text: str) -> str:

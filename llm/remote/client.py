@@ -19,6 +19,7 @@ from llm.errors import ContextOverflow, ModelNotFound, RemoteEngineFailed
 from llm.remote.address import Address
 from llm.remote.line import CallCut, Line
 from llm.thinking import ThinkingSplitter, Thought
+from llm.tools.definitions import ToolCall
 
 _CONNECT_S = 10.0
 _RETRIES = 3  # of the openai package: pauses of 0.5 s, 1 s, 2 s, or what the server asks for
@@ -27,15 +28,6 @@ _BYTES_A_TOKEN = 3  # of text whose tokens nobody counts: more tokens than there
 _TOO_LONG = ("context", "too long", "maximum length", "max_model_len", "exceed")
 
 Message = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class ToolCall:
-    """One that the model asks for, as the server parsed it."""
-
-    id: str = ""
-    name: str = ""
-    arguments: str = ""  # JSON, if the model wrote any
 
 
 @dataclass(slots=True)
@@ -48,7 +40,7 @@ class Written:
     reused_tokens: int = 0  # of those, how many it had from an earlier call
     decoded_tokens: int = 0
     stopped: bool = False
-    calls: list[ToolCall] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)  # as the server parsed them
 
 
 class RemoteClient:

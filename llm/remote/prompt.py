@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from ingest.document import Document
-from llm.prompt import INSTRUCTION, NEXT_QUESTION, NOT_FOUND
+from llm.prompt import INSTRUCTION, NEXT_QUESTION, REFUSING
 from llm.remote.client import Message
 from llm.stream import page_text
-
-_REFUSING = f"If it does not hold the answer, write only: {NOT_FOUND}"
 
 
 def messages_of(document_text: str, question: str, pictures: Sequence[str] = ()) -> list[Message]:
@@ -15,7 +13,7 @@ def messages_of(document_text: str, question: str, pictures: Sequence[str] = ())
 
     `pictures`: data URLs of page images, which go before the text.
     """
-    text = f"{INSTRUCTION} {_REFUSING}\n\nDocument:\n{document_text}{NEXT_QUESTION} {question.strip()}"
+    text = f"{INSTRUCTION} {REFUSING}\n\nDocument:\n{document_text}{NEXT_QUESTION} {question.strip()}"
     if not pictures:
         return [{"role": "user", "content": text}]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in pictures]

@@ -26,9 +26,7 @@ class Constraint:
         self._begin(LLMatcher.grammar_from_lark(_grammar(strings)), backbone)
 
     def _begin(self, grammar: str, backbone: Backbone) -> None:
-        vocab_size = int(backbone.model.config.get_text_config(decoder=True).vocab_size)
-        tokens = _tokens(backbone.tokenizer, vocab_size, tuple(sorted(backbone.stop_ids)))
-        self._matcher = LLMatcher(tokens, grammar)
+        self._matcher = LLMatcher(vocabulary_of(backbone), grammar)
         self._check()
 
     @property
@@ -76,11 +74,11 @@ class SchemaConstraint(Constraint):
         masked = self.masked(logits)
         allowed = {mark for mark, token in self._marks.items() if masked[token] != -torch.inf}
         if any(masked[token] != -torch.inf for token in self._stop_ids):
-            return _only(self._stop_ids, masked)
+            return only(self._stop_ids, masked)
         is_in_string = '"' in allowed and "a" in allowed
         order = ('"',) if is_in_string else ("}", "]", ",", ":", '"')
         mark = next((mark for mark in order if mark in allowed), None)
-        return masked if mark is None else _only([self._marks[mark]], masked)
+        return masked if mark is None else only([self._marks[mark]], masked)
 
 
 _MARKS = ('"', "}", "]", ",", ":", "a")
@@ -91,7 +89,8 @@ def _token_of(mark: str, tokenizer: PreTrainedTokenizerBase) -> int:
     return ids[-1]  # some tokenizers put a space's token before it
 
 
-def _only(tokens: Sequence[int], masked: torch.Tensor) -> torch.Tensor:
+def only(tokens: Sequence[int], masked: torch.Tensor) -> torch.Tensor:
+    """The logits (V,) of these tokens, and -inf for all others."""
     kept = torch.full_like(masked, -torch.inf)
     kept[list(tokens)] = masked[list(tokens)]
     return kept
@@ -100,6 +99,12 @@ def _only(tokens: Sequence[int], masked: torch.Tensor) -> torch.Tensor:
 def _grammar(strings: Sequence[str]) -> str:
     """In llguidance's Lark; JSON quotes a string as Lark does."""
     return "start: " + " | ".join(json.dumps(string, ensure_ascii=False) for string in strings)
+
+
+def vocabulary_of(backbone: Backbone) -> LLTokenizer:
+    """The model's tokens, as llguidance knows them."""
+    vocab_size = int(backbone.model.config.get_text_config(decoder=True).vocab_size)
+    return _tokens(backbone.tokenizer, vocab_size, tuple(sorted(backbone.stop_ids)))
 
 
 @lru_cache(maxsize=2)

@@ -31,6 +31,14 @@ def test_a_budget_may_be_a_part_of_a_gigabyte() -> None:
     assert Settings.from_environment({}).kv_disk_gb is None
 
 
+def test_every_switch_can_be_set_to_0() -> None:
+    switches = [item.name for item in dataclasses.fields(Settings) if isinstance(item.default, bool)]
+    assert {"tools", "mtp", "share"} <= set(switches)
+    for name in switches:
+        for text, value in (("0", False), ("1", True)):
+            assert getattr(Settings.from_environment({f"LONGLEAF_{name.upper()}": text}), name) is value
+
+
 def test_the_kv_dtypes_are_those_of_the_store() -> None:
     assert tuple(KVDtype) == KV_DTYPES
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import BadSetting
 from app.service.engine import SharedEngine, load_engine, state_dir
 from app.settings import KV_DTYPES, Settings
 from ingest.document import Document, Kind, Page
 from llm import Engine
 from llm.answer import Answered, AskOptions
+from llm.errors import ModelNotFound
 from llm.storage import kv_folder
 from tests.llm.conftest import write_tiny_checkpoint
 
@@ -107,6 +107,6 @@ def test_engines_beside_one_another_wait_for_one_another(tiny_settings: Settings
     assert over.is_set()
 
 
-def test_tools_without_a_server_are_one_sentence(tiny_settings: Settings) -> None:
-    with pytest.raises(BadSetting, match=r"tools are for a server's model .* runs on this machine; leave --tools out"):
+def test_a_model_whose_template_writes_no_calls_is_given_no_tools(tiny_settings: Settings) -> None:
+    with pytest.raises(ModelNotFound, match=r"cannot be given tools: its chat template writes no calls .* --tools out"):
         load_engine(replace(tiny_settings, tools=True), silent)

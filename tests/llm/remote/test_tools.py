@@ -8,9 +8,9 @@ import pytest
 
 from ingest.document import Document, Kind, Page
 from llm.answer import Answer, Answered, AskOptions, ThinkingDelta
-from llm.remote.client import ToolCall
 from llm.remote.engine import RemoteEngine
-from llm.remote.tools import MAX_ROUNDS, TOOLS, DocumentTools
+from llm.tools.definitions import MAX_ROUNDS, TOOLS, ToolCall
+from llm.tools.documents import DocumentTools
 from tests.llm.remote.fake_server import Log, Reply, calls, says, serving
 
 QUESTION = "Who must sign the annex?"
@@ -80,16 +80,14 @@ def tools_over(document: Document, *, room: int) -> DocumentTools:
 )
 def test_a_tool_sees_the_documents_of_the_question_and_nothing_else(name: str, arguments: str, told: str) -> None:
     tools = tools_over(manual(), room=1000)
-    message = tools.answer(ToolCall("c7", name, arguments))
-    assert told in message["content"]
-    assert (message["role"], message["tool_call_id"]) == ("tool", "c7")
+    assert told in tools.result(ToolCall("c7", name, arguments))
     assert not tools.shown
 
 
 def test_a_page_is_read_from_a_line_on_as_far_as_there_is_room() -> None:
     tools = tools_over(manual(), room=200)
     read = ToolCall("c1", "read_page", '{"document": "manual.pdf", "page": 3, "first_line": 5}')
-    text = str(tools.answer(read)["content"])
+    text = tools.result(read)
     assert "Box 4 is" in text
     assert "Box 3 is" not in text
     assert len(text.split()) <= 200
@@ -97,7 +95,7 @@ def test_a_page_is_read_from_a_line_on_as_far_as_there_is_room() -> None:
     assert excerpt.text in text
     last = excerpt.text.count("Box") + 4
     assert f"the next is {last + 1})" in text
-    assert "There is no room for more" in str(tools.answer(read)["content"])
+    assert "There is no room for more" in tools.result(read)
     assert len(tools.shown) == 1
 
 

@@ -1,47 +1,24 @@
-"""Tools for a server's model: to search the documents of a question and to read on in them, in a few rounds.
+"""What the tools do: they list the documents of a question, search them and read on in them.
 
-The server writes and parses the calls, by the model's own chat template. A tool reads the documents that were asked
-about and nothing else, whatever a model, or a text that it read, puts into a call; what it gives back is text of the
-documents, cut to the room that is left. What was shown this way is evidence like any other: quotes are checked in it.
+A tool reads the documents that were asked about and nothing else, whatever a model, or a text that it read, puts into a
+call; what it gives back is text of the documents, cut to the room that is left, or a sentence why it cannot. What was
+shown this way is evidence like any other: quotes are checked in it.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ingest.document import Document
 from llm.close_reading import Excerpt, choose, joined
+from llm.errors import LongleafModelError
 from llm.evidence.ranking import Ranked
-from llm.remote.client import Message, ToolCall
 from llm.stream import page_label
+from llm.tools.definitions import LINES, ToolCall
 
-MAX_ROUNDS = 6  # of calls; then the model must answer
 _PASSAGES = 5  # a search gives
-_LINES = 120  # reading gives
 _MAX_LISTED = 200  # documents
 _AROUND = 40  # tokens of a page's label and of what is said of further lines
-
-
-def _function(name: str, description: str, **parameters: Any) -> dict[str, Any]:
-    required = [key for key, value in parameters.items() if "default" not in value]
-    schema = {"type": "object", "properties": parameters, "required": required, "additionalProperties": False}
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-_WHOLE_NUMBER = {"type": "integer", "minimum": 1}
-TOOLS = (
-    _function("list_documents", "Names all documents, with their numbers of pages."),
-    _function(
-        "search", "Finds the passages of all documents that fit a query best.",
-        query={"type": "string", "description": "What to look for, in words that may stand there."},
-    ),
-    _function(
-        "read_page", f"Reads {_LINES} lines of a page of a document; a text or code file is one page.",
-        document={"type": "string", "description": "Its name, as passages and list_documents show it."},
-        page=_WHOLE_NUMBER, first_line={**_WHOLE_NUMBER, "default": 1},
-    ),
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -56,11 +33,15 @@ class DocumentTools:
     found: list[Ranked] = field(default_factory=list)  # passages that were shown, each once
     shown: list[Excerpt] = field(default_factory=list)
 
-    def answer(self, call: ToolCall) -> Message:
-        """What goes back to the model for a call; a call that cannot be done is told why."""
-        text = self._fitting(self._done(call))
+    def result(self, call: ToolCall) -> str:
+        """What goes back to the model for a call; of one that cannot be done, or fails, it is told why."""
+        try:
+            done = self._done(call)
+        except (LongleafModelError, OSError) as error:
+            done = f"The tool {call.name} failed ({str(error).rstrip('.')}); answer from what was shown."
+        text = self._fitting(done)
         self.room -= self.count_tokens(text)
-        return {"role": "tool", "tool_call_id": call.id, "content": text}
+        return text
 
     def _done(self, call: ToolCall) -> str:
         try:
@@ -104,7 +85,7 @@ class DocumentTools:
         first = first_line if isinstance(first_line, int) and first_line >= 1 else 1
         if first > len(lines):
             return f"The page has {len(lines)} lines."
-        chosen = self._fitting_lines(lines[first - 1 : first - 1 + _LINES])
+        chosen = self._fitting_lines(lines[first - 1 : first - 1 + LINES])
         if not chosen:
             return ""
         start = sum(map(len, lines[: first - 1]))
