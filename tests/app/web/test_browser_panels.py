@@ -32,9 +32,8 @@ axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violat
 """
 
 
-@pytest.fixture
-def page(browser: Any, address: str) -> SimpleNamespace:
-    """What is done on the page, and what is seen on it."""
+def seen_on(browser: Any) -> SimpleNamespace:
+    """What is done on a page, and what is seen on it."""
 
     def shown(css: str) -> list[str]:
         found = browser.execute_script(SEEN, css)
@@ -48,8 +47,13 @@ def page(browser: Any, address: str) -> SimpleNamespace:
     def write(css: str, text: str) -> None:
         until(css, lambda: browser.find_elements("css selector", css))[0].send_keys(text)
 
-    browser.get(address)
     return SimpleNamespace(browser=browser, shown=shown, click=click, write=write)
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> SimpleNamespace:
+    browser.get(address)
+    return seen_on(browser)
 
 
 def serious(page: SimpleNamespace) -> list[Any]:
