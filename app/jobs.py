@@ -48,6 +48,7 @@ class JobStatus:
     error: str | None = None  # one sentence, when the stage is "failed"
     entry_id: str | None = None  # from the end of parsing on; the document can be asked about from stage "read" on
     problems: tuple[Problem, ...] = ()
+    stopping: bool = False  # somebody asked it to stop; it does after the step that it is at
 
     @property
     def is_finished(self) -> bool:
@@ -60,6 +61,9 @@ class _Job:
     source: Path | None  # None: the document is in the library already
     options: ReadOptions
     cancel: threading.Event = field(default_factory=threading.Event)
+
+    def shown(self) -> JobStatus:
+        return replace(self.status, stopping=self.cancel.is_set() and not self.status.is_finished)
 
 
 class Jobs:
@@ -121,11 +125,11 @@ class Jobs:
     def jobs(self) -> list[JobStatus]:
         """Every job that is remembered, oldest first."""
         with self._lock:
-            return [job.status for job in self._jobs.values()]
+            return [job.shown() for job in self._jobs.values()]
 
     def job(self, job_id: str) -> JobStatus:
         """Raises BadRequest for an id that is not known (any more)."""
-        return self._find(job_id).status
+        return self._find(job_id).shown()
 
     def cancel(self, job_id: str) -> None:
         """Asks a job to stop; it is "cancelled" soon after, unless it is finished. Raises BadRequest."""

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import psutil
+import torch
+
 from ingest.document import Document
 from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
 from llm.asking import Asking
@@ -23,6 +26,7 @@ from llm.desk import Desk
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
 from llm.eyes import ShownPages
+from llm.fitting import Memory, Pictures
 from llm.kv.codec import KVDtype
 from llm.memory import give_back
 from llm.pages import PageSource
@@ -85,6 +89,7 @@ class Engine:
             backbone, state_dir, kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes, embedder=self._embedder
         )
         self._queue = _Queue()
+        self._shown: ShownPages | None = None
 
     @classmethod
     def load(
@@ -128,10 +133,37 @@ class Engine:
         other._queue = self._queue
         return other
 
-    def show_pages(self, source: PageSource, *, all_pages: bool) -> None:
-        """Lets the model see pages as pictures, made by `source`: all that have one, or those without exact text."""
-        assert self._backbone.eyes is not None, "the model was loaded with eyes"
-        self._desk.show_pages(ShownPages(self._backbone.eyes, source, all_pages))
+    def show_pages(self, source: PageSource, *, all_pages: bool, page_px: int | None = None) -> None:
+        """Lets the model see pages as pictures, made by `source`: all that have one, or those without exact text.
+
+        `page_px`: their longer side; None: as it was loaded. What was read at another size stays on the disk, and is
+        found again at that size.
+        """
+        eyes = self._backbone.eyes
+        assert eyes is not None, "the model was loaded with eyes"
+        with self._asking():
+            self._shown = ShownPages(eyes.sized(page_px or eyes.max_side_px), source, all_pages)
+            self._desk.show_pages(self._shown)
+
+    def pictures(self, documents: Sequence[Document], sizes_px: Sequence[int]) -> Pictures | None:
+        """How many tokens the documents' pages are as pictures of each size; None where the model sees none of them."""
+        eyes = self._backbone.eyes
+        if self._shown is None or eyes is None:
+            return None
+        leaves = [leaf for document in documents for leaf in document.leaves()]
+        pages = [page for leaf in leaves for page in leaf.pages if self._shown.shows(page)]
+        now_px = self._shown.eyes.max_side_px
+        tokens = {px: sum(map(eyes.sized(px).num_tokens, pages)) for px in {now_px, *sizes_px}}
+        return Pictures(len(pages), now_px, tokens) if pages else None
+
+    def memory(self, num_tokens: int) -> Memory | None:
+        """What a question over so many tokens that were read takes."""
+        shown, device = min(num_tokens, self.exact_tokens), self._backbone.device
+        values = sum(
+            layout.values_per_token * min(shown, layout.reach or shown) for layout in self._backbone.runner.layouts
+        )
+        free = psutil.virtual_memory().available if device.type != "cuda" else torch.cuda.mem_get_info(device)[0]
+        return Memory(values * self._backbone.dtype.itemsize, free)
 
     @property
     def model(self) -> ModelName:

@@ -49,6 +49,7 @@ class Eyes:
         self._marker = _marker_of(processor)
         self._image_token_id = int(model.config.image_token_id)
         self.layout = lru_cache(maxsize=64)(self._laid_out)
+        self.sized = lru_cache(maxsize=8)(self._of_size)  # the same eyes for pictures of another size
         self._last: tuple[str, Features] | None = None  # a picture may be read in two passes
 
     @classmethod
@@ -62,12 +63,15 @@ class Eyes:
         except (OSError, ValueError, ImportError, AttributeError, TypeError) as error:
             raise _refusal(kind, str(error).strip().split(". ")[0].rstrip(".") or type(error).__name__) from error
 
+    def num_tokens(self, page: Page) -> int:
+        """Of its picture."""
+        return len(self.layout(*self._size(page)).token_ids)
+
     def picture(self, source: PageSource, document: Document, page_index: int) -> Tokens:
         """The page's picture as tokens. Its pixels are asked for when they are read."""
         page = document.pages[page_index]
         width, height = page_size(page)
-        scale = self.max_side_px / max(width, height)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        scale, size = self.max_side_px / max(width, height), self._size(page)
         layout = self.layout(*size)
         boxes = tuple(Box(b.x0 * width, b.y0 * height, b.x1 * width, b.y1 * height) for b in layout.boxes)
         identity = f"{document.id} {page_index} {size[0]}x{size[1]}"
@@ -76,6 +80,15 @@ class Eyes:
             lambda: self._features(identity, lambda: source(document.id, page_index, dpi_for(scale)), size),
         )  # fmt: skip
         return Tokens(layout.token_ids, runs=_runs(layout.patch_at, picture))
+
+    def _of_size(self, max_side_px: int) -> "Eyes":
+        return self if max_side_px == self.max_side_px else Eyes(self._model, self._processor, max_side_px)
+
+    def _size(self, page: Page) -> tuple[int, int]:
+        """Width and height of a page's picture, in pixels."""
+        width, height = page_size(page)
+        scale = self.max_side_px / max(width, height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _features(self, identity: str, png: Callable[[], bytes], size: tuple[int, int]) -> Features:
         if self._last is None or self._last[0] != identity:

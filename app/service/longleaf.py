@@ -5,6 +5,7 @@ folder. The model is loaded when it is first needed.
 """
 
 import copy
+import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,10 +26,10 @@ from app.service.page_images import PageImages
 from app.service.suggesting import suggested_questions
 from app.service.tags import checked_tags
 from app.service.turns import Turns
-from app.service.values import Entry, Receipt
+from app.service.values import Entry, Receipt, Room
 from app.service.watching import Watcher
 from app.settings import Settings
-from ingest.document import Document
+from ingest.document import Document, Page
 from ingest.options import ReadOptions
 from llm.answer import Answer, Answered, AskOptions, Citation, Event, ReadingProgress
 from llm.errors import BadQuestion
@@ -37,6 +38,9 @@ from llm.remote.address import is_remote
 if TYPE_CHECKING:
     from app.service.engine import AnyEngine
     from llm.attribution import Influence
+
+
+PICTURE_SIZES_PX = (512, 768, 1024, 1536)  # what a page's picture may be, beside the size that was set
 
 
 def _ignore(_: object) -> None:
@@ -145,6 +149,14 @@ class Longleaf:
         """The ids of an entry and of its leaf, the latter from how it begins (at least 8 characters). NotInLibrary."""
         return self._library.place_of(leaf_prefix)
 
+    def page_of(self, cite: Citation) -> Page | None:
+        """The page that is cited, if it is there still."""
+        try:
+            pages = self.document(cite.document).pages
+        except NotInLibrary:
+            return None
+        return pages[cite.page_index] if cite.page_index < len(pages) else None
+
     def page_image(self, leaf_id: str, page_index: int, dpi: int = 110) -> bytes:
         """PNG of one page of a PDF or image. Raises NotInLibrary, BadRequest, OriginalMissing, IngestError."""
         return self._library.page_image(leaf_id, page_index, dpi)
@@ -210,9 +222,34 @@ class Longleaf:
         documents = {entry.id: self.document(entry.id) for entry in self.entries() if entry.tokens is not None}
         return self.engine().search(list(documents.values()), query, limit) if documents else ()
 
-    def window_tokens(self) -> int | None:
-        """How many tokens of documents a question can take in at once; None while no model is loaded."""
-        return self._engine().exact_tokens if self._engine.is_loaded else None
+    def room(self, entries: Sequence[Entry]) -> Room | None:
+        """How these fit; None while no model is loaded, or before their tokens are counted."""
+        if not self._engine.is_loaded or any(entry.tokens is None for entry in entries):
+            return None
+        engine = self._engine()
+        pictures = None
+        if self.settings.page_images != "none":
+            pictures = engine.pictures([self.document(entry.id) for entry in entries], PICTURE_SIZES_PX)
+        return Room(
+            engine.exact_tokens, engine.memory(sum(entry.tokens or 0 for entry in entries)),
+            shutil.disk_usage(self.settings.data_dir).free, pictures,
+        )  # fmt: skip
+
+    def show_pictures(self, page_px: int, ids: Sequence[str]) -> None:
+        """From now on the model sees pages as pictures of that size; the tokens of these documents are counted anew.
+
+        What was read at another size stays, and counts again at that size. Raises BadSetting, BadRequest, NotInLibrary.
+        """
+        if self.settings.page_images == "none":
+            raise BadRequest("this model is shown no pages as pictures; start Longleaf with --page-images")
+        documents = self._documents(ids)
+        settings = replace(self.settings, page_px=page_px)
+        engine = self.engine()
+        self._show_pages(engine, settings)
+        self.settings, self._model = settings, model_key(settings)
+        self._marks = ReadingMarks(self._library.catalogue, self._model)
+        with self._turns.reading({leaf.id for document in documents for leaf in document.leaves()}, threading.Event()):
+            self._marks.note(engine, ids, documents)
 
     def suggestions(self, document_id: str) -> list[str]:
         """Questions that a document may answer, from its headings or the names it defines. Raises NotInLibrary."""
@@ -245,8 +282,12 @@ class Longleaf:
         """A `LoadEngine` whose model sees pages of this library, if that was asked for."""
         engine = self._load(settings, on_text)
         if settings.page_images != "none":
-            engine.show_pages(self._library.page_image, all_pages=settings.page_images == "all")
+            self._show_pages(engine, settings)
         return engine
+
+    def _show_pages(self, engine: "AnyEngine", settings: Settings) -> None:
+        all_pages = settings.page_images == "all"
+        engine.show_pages(self._library.page_image, all_pages=all_pages, page_px=settings.page_px)
 
     def _documents(self, ids: Sequence[str]) -> list[Document]:
         if not ids:

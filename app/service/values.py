@@ -5,6 +5,7 @@ from typing import Any
 
 from ingest.document import Kind, Problem
 from llm.answer import Answer
+from llm.fitting import Memory, Pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class Receipt:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "total_bytes": self.total_bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the model that is loaded can take in of some documents, and what that takes of its machine."""
+
+    window_tokens: int  # that a question can take in at once
+    memory: Memory | None = None  # None: a server's
+    free_disk_bytes: int | None = None  # for what is still to be read
+    pictures: Pictures | None = None  # None: it is shown none of their pages
 
 
 VERDICTS = ("right", "wrong", "wrong evidence")

@@ -6,14 +6,13 @@ closed; the address of the page names the question or answer, so that a reload f
 """
 
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from app.errors import LongleafAppError, sentence_of
+from app.errors import BadRequest, LongleafAppError, sentence_of
 from app.service import Entry, KeptAnswer
 from app.web.asking import FAULT, Progress
 from app.web.events import act_of, arg_of, position, sentence, text_of
@@ -24,12 +23,12 @@ from app.web.services import Services
 from app.web.state import Ask, PageState, View
 from app.web.texts import t, tn
 from app.web.theme import HIDDEN, fragment
-from ingest.document import Page
-from llm.answer import Answer, Citation
+from llm.answer import Answer
 
 log = logging.getLogger(__name__)
 MAX_QUESTION = 4000  # characters
 MAX_NUMBER = 1_000_000_000
+MAX_PAGE_PX = 4096
 
 
 class AskPanel:
@@ -37,7 +36,7 @@ class AskPanel:
 
     def __init__(self, services: Services) -> None:
         self._longleaf, self._jobs, self._samples = services.longleaf, services.jobs, services.samples
-        self._questions = services.questions
+        self._services, self._questions = services, services.questions
         self.running = gr.State(None)  # id of the question that is being answered
         self.scope = fragment("ll-scope")
         with gr.Row(elem_id="ll-composer"):
@@ -61,6 +60,7 @@ class AskPanel:
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
         gr.on([documents.change, state.shown.change], self.fit, [state.chosen], [self.scope], **HIDDEN)
+        self.scope.select(self.act_scope, [state.chosen], [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
         self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)
@@ -117,13 +117,26 @@ class AskPanel:
         """What the question goes to, and whether the model can take it in at once."""
         return self._scope(self._longleaf.entries(), chosen)
 
-    def _scope(self, entries: Sequence[Entry], chosen: tuple[str, ...] | None) -> str:
+    def act_scope(self, event: gr.EventData, chosen: tuple[str, ...] | None) -> Any:
+        """Pictures of pages are of another size from now on; not while something is read or answered."""
+        page_px = position(event, MAX_PAGE_PX + 1)
+        if act_of(event) != "pictures" or page_px is None:
+            return gr.skip()
+        refused = ""
+        try:
+            if self._services.is_busy:
+                raise BadRequest(t("something is still being read or answered; wait for it, or stop it"))
+            self._longleaf.show_pictures(page_px, chosen or ())
+        except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
+            refused = sentence(error)
+        return self._scope(self._longleaf.entries(), chosen, refused)
+
+    def _scope(self, entries: Sequence[Entry], chosen: tuple[str, ...] | None, refused: str = "") -> str:
         """Nothing until it is known what is chosen."""
         named = [entry for entry in entries if entry.id in (chosen or ())]
         if not entries or chosen is None:
             return ""
-        free_bytes = shutil.disk_usage(self._longleaf.settings.data_dir).free
-        return fragments.scope(named, self._longleaf.window_tokens(), free_bytes)
+        return fragments.scope(named, self._longleaf.room(named), refused)
 
     def put(self, question: str, ask: Ask, running: str | None) -> Any:
         """Ignored while another question is being answered."""
@@ -168,7 +181,7 @@ class AskPanel:
         return _update(
             answer=fragments.in_progress(
                 progress.question, self._waits_for(progress) or _status(progress), progress.reading, progress.text,
-                len(progress.citations), run_id,
+                len(progress.citations), run_id, stopping=progress.stopping,
             ),
             view=view, running=run_id, question="", asking=True, chips="", welcome="", chosen=progress.ids,
             conversation=progress.conversation,
@@ -264,15 +277,7 @@ class AskPanel:
 
     def _answered(self, answer: Answer, kept: KeptAnswer | None) -> str:
         permalink = self._longleaf.history.permalink(kept.number) if kept else ""
-        return fragments.answered(answer, kept, permalink, [self._page_of(cite) for cite in answer.citations])
-
-    def _page_of(self, cite: Citation) -> Page | None:
-        """The page that is cited, if it is there still."""
-        try:
-            pages = self._longleaf.document(cite.document).pages
-        except LongleafAppError:
-            return None
-        return pages[cite.page_index] if cite.page_index < len(pages) else None
+        return fragments.answered(answer, kept, permalink, [self._longleaf.page_of(cite) for cite in answer.citations])
 
     def _is_current(self, kept: KeptAnswer) -> bool:
         """Whether the documents that it cites are still in the library."""

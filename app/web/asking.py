@@ -8,8 +8,9 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.errors import BadRequest, sentence_of
 from app.service import KeptAnswer, Longleaf
@@ -39,6 +40,7 @@ class Progress:
     answer: Answer | None = None
     kept: KeptAnswer | None = None  # as the library keeps it; None also where a document was deleted meanwhile
     error: str | None = None  # one sentence
+    stopping: bool = False  # a person wants it to end; it does after the step that it is at
     over: bool = False
 
     def after(self, event: Event) -> "Progress":
@@ -53,6 +55,13 @@ class Progress:
         return replace(self, answer=event.answer)
 
 
+def _ended(progress: Progress) -> Progress:
+    if progress.answer is None and progress.error is None:
+        said = noted("Stopped before an answer came. What was read so far is kept.")
+        progress = replace(progress, error=said)
+    return replace(progress, stopping=False, over=True)
+
+
 class _Running:
     """One question's thread and its latest progress."""
 
@@ -61,14 +70,15 @@ class _Running:
         self.cancel = threading.Event()
         self.changed = threading.Condition()
 
-    def put(self, progress: Progress) -> None:
+    def put(self, change: Callable[[Progress], Progress]) -> None:
+        """Changes the progress; who stops it does so from another thread than who answers."""
         with self.changed:
-            self.progress = progress
+            self.progress = change(self.progress)
             self.changed.notify_all()
 
     def waits(self, ahead: int) -> None:
         """Others asked before."""
-        self.put(replace(self.progress, ahead=ahead, reading=None))
+        self.put(lambda before: replace(before, ahead=ahead, reading=None))
 
 
 class Questions:
@@ -129,6 +139,7 @@ class Questions:
             running = self._running.get(run_id or "")
         if running is not None:
             running.cancel.set()
+            running.put(lambda before: replace(before, stopping=not before.over))
 
     def _answer(self, running: _Running) -> None:
         asked = running.progress
@@ -136,19 +147,15 @@ class Questions:
             for event in self._longleaf.ask(
                 asked.ids, asked.question, AskOptions(), running.cancel, asked.conversation, running.waits
             ):
-                running.put(running.progress.after(event))
+                running.put(partial(Progress.after, event=event))
             *_, last = (None, *self._longleaf.history.answers(asked.conversation))
-            running.put(replace(running.progress, kept=last))
+            running.put(lambda before: replace(before, kept=last))
         except Exception as error:
             sentence = sentence_of(error)
             if sentence is None:
                 log.exception("a question failed")
-            running.put(replace(running.progress, error=sentence or FAULT))
-        if running.progress.answer is None and running.progress.error is None:
-            running.put(
-                replace(running.progress, error=noted("Stopped before an answer came. What was read so far is kept."))
-            )
-        running.put(replace(running.progress, over=True))
+            running.put(lambda before: replace(before, error=sentence or FAULT))
+        running.put(_ended)
 
     def _forget_oldest(self) -> None:
         finished = [run_id for run_id, running in self._running.items() if running.progress.over]

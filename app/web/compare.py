@@ -87,10 +87,11 @@ class ComparePanel:
         if comparison_id is None:
             yield (gr.skip(),) * 4
             return
+        page_of = self._services.longleaf.page_of
         try:
             for comparison in self._comparisons.follow(comparison_id):
                 buttons = gr.Button(visible=comparison.over), gr.Button(visible=not comparison.over)
-                yield fragments.lanes(comparison, self._own or PACKAGED), comparison_id, *buttons
+                yield fragments.lanes(comparison, self._own or PACKAGED, page_of), comparison_id, *buttons
         except LongleafAppError as error:
             ended = f'<p class="ll-meta">{escape(str(error))}</p>'
             yield ended, None, gr.Button(visible=True), gr.Button(visible=False)

@@ -55,6 +55,7 @@ class Comparison:
     ids: tuple[str, ...]  # of the documents that it is put to
     lanes: tuple[Lane, ...]
     error: str | None = None  # one sentence: nothing was compared
+    stopping: bool = False  # a person wants no more of it
     over: bool = False
 
 
@@ -103,14 +104,15 @@ class Comparisons:
         there = {entry.id for entry in self._longleaf.entries()}
         if running is None or not set(running.comparison.ids) <= there:
             raise BadRequest(t("this comparison is not there any more; compare again"))
-        return running.comparison
+        compared = running.comparison
+        return replace(compared, stopping=running.cancel.is_set() and not compared.over)
 
     def follow(self, comparison_id: str) -> Iterator[Comparison]:
         """It now and whenever it has changed, until it is over. Raises BadRequest."""
         shown: Comparison | None = None
         while shown is None or not shown.over:
             now = self.comparison(comparison_id)
-            if now is not shown:
+            if now != shown:
                 yield now
             shown = now
             if not shown.over:

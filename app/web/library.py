@@ -175,7 +175,8 @@ class LibraryPanel:
         if not (query or "").strip():
             return ""
         try:
-            return fragments.hits(self._services.longleaf.search(query))
+            longleaf = self._services.longleaf
+            return fragments.hits([(cite, longleaf.page_of(cite)) for cite in longleaf.search(query)])
         except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
             return fragments.refusal(sentence(error))
 

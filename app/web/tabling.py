@@ -42,6 +42,7 @@ class Table:
     doing: str = noted("Getting the model ready")
     reading: tuple[str, ReadingProgress] | None = None  # of a source, named: how far that is
     error: str | None = None  # one sentence
+    stopping: bool = False  # a person wants no more answers; the one that is being written is the last
     over: bool = False
 
     @property
@@ -108,12 +109,14 @@ class Tables:
 
     def table(self, table_id: str) -> Table:
         """Raises BadRequest."""
-        table = self._filling(table_id).table
+        filling = self._filling(table_id)
+        table = filling.table
         there = {entry.id for entry in self._longleaf.entries()}
         return replace(
             table,
             documents=tuple(item for item in table.documents if item[0] in there),
             rows=tuple(row for row in table.rows if row["document"] in there),
+            stopping=filling.cancel.is_set() and not table.over,
         )
 
     def follow(self, table_id: str) -> Iterator[Table]:

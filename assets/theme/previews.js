@@ -58,15 +58,21 @@
   }
 
   function written({ peekLines }) {
-    const { first, marked, lines } = JSON.parse(peekLines);
+    const { first, marked, lines, gap } = JSON.parse(peekLines); // `gap` stands between the cells of a table's row
     const list = Object.assign(document.createElement("ol"), { className: "ll-source", start: first });
     list.style.setProperty("--ll-digits", String(first + lines.length).length);
     lines.forEach((line, index) => {
       const number = first + index;
       const css = marked[0] <= number && number <= marked[1] ? "ll-line ll-line-chosen" : "";
-      list.append(Object.assign(document.createElement("li"), { value: number, textContent: line || " ", className: css }));
+      const item = Object.assign(document.createElement("li"), { value: number, className: css });
+      (gap ? line.split(gap) : [line || " "]).forEach((cell, at) => item.append(...(at ? [between(gap), cell] : [cell])));
+      list.append(item);
     });
     return list;
+  }
+
+  function between(gap) {
+    return Object.assign(document.createElement("span"), { className: "ll-gap", textContent: gap });
   }
 
   function unpeek() {

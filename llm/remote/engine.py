@@ -15,6 +15,7 @@ from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
 from llm.evidence.embedding import Embedder
+from llm.fitting import Memory, Pictures
 from llm.pages import PageSource
 from llm.remote.address import parse
 from llm.remote.asking import RemoteAsking
@@ -69,9 +70,17 @@ class RemoteEngine:
             page_px=self._page_px, has_tools=self._has_tools,
         )  # fmt: skip
 
-    def show_pages(self, source: PageSource, *, all_pages: bool) -> None:
+    def show_pages(self, source: PageSource, *, all_pages: bool, page_px: int | None = None) -> None:
         """Sends pages as pictures, too, made by `source`: all that have one, or those without exact text."""
-        self._desk.pictures = RemotePictures(source, all_pages, self._page_px)
+        self._desk.pictures = RemotePictures(source, all_pages, page_px or self._page_px)
+
+    def pictures(self, documents: Sequence[Document], sizes_px: Sequence[int]) -> Pictures | None:
+        """None: only the server knows how many tokens it makes of a picture."""
+        return None
+
+    def memory(self, num_tokens: int) -> Memory | None:
+        """None: it is the server's."""
+        return None
 
     @property
     def context_tokens(self) -> int:

@@ -25,6 +25,7 @@ from llm.answer import (
     TextDelta,
     Timing,
 )
+from llm.fitting import Memory
 
 
 class FakeEngine:
@@ -38,6 +39,9 @@ class FakeEngine:
         self.state_dir = state_dir
         self.calls: list[str] = []
         self.during_reading: Callable[[], object] = lambda: None
+
+    def memory(self, num_tokens: int) -> Memory | None:
+        return Memory(1024 * num_tokens, 5 * 1024**3)
 
     def beside(self, state_dir: Path) -> "FakeEngine":
         return FakeEngine(state_dir)

@@ -77,6 +77,7 @@ def test_cancel_while_reading_and_while_waiting(jobs: Jobs, texts: SimpleNamespa
     jobs.cancel(second)
     jobs.cancel(first)
     assert jobs.job(second).stage == "cancelled"
+    assert [jobs.job(each).stopping for each in (first, second)] == [True, False]  # the one goes on until its next step
     go_on.set()
     assert wait_for(jobs, first).stage == "cancelled"
     engine.during_reading = lambda: None

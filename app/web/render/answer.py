@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from app.service import Conversation, Entry, KeptAnswer
-from app.service.values import VERDICTS
+from app.service.values import VERDICTS, Room
 from app.web.render.basics import bar, button, documents, duration, escape, icon, name, pages, place, tokens
 from app.web.render.fit import fit
-from app.web.render.markup import rendered
+from app.web.render.markup import ShowMark, rendered
 from app.web.render.previews import preview
+from app.web.render.quotes import is_row, quoted, with_gaps
 from app.web.texts import noted, number, t, tn
 from ingest.document import Page
 from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
@@ -24,18 +25,21 @@ VERDICT_NAMES = dict(zip(VERDICTS, (noted("Right"), noted("Wrong"), noted("Wrong
 
 
 def in_progress(
-    question: str, status: str, progress: ReadingProgress | None, text: str, found: int, run: str | None = None
-) -> str:
+    question: str, status: str, progress: ReadingProgress | None, text: str, found: int, run: str | None = None,
+    *, stopping: bool = False,
+) -> str:  # fmt: skip
     """An answer on its way: what is being done, how far it is, and the words that came so far.
 
-    `run` finds it again after a reload.
+    `run` finds it again after a reload. `stopping`: a person wants no more of it.
     """
     written = rendered(text, last='<i class="ll-caret"></i>') if text else ""
     body = f'<div class="ll-text ll-streaming">{written}</div>' if text else ""
-    doing = "" if text else working(status, progress)
+    if stopping:
+        status, progress = noted("Stopping"), None
+    doing = "" if text and not stopping else working(status, progress)
     said = tn("{n} passage found; it is shown beside.", "{n} passages found; the first is shown beside.", found)
     evidence = f'<p class="ll-meta">{said}</p>' if found else ""
-    inside = f"{_asked(question)}{doing}{body}{evidence}"
+    inside = f"{_asked(question)}{body}{doing}{evidence}"
     address = f' data-address="run={escape(run)}" data-key="question" data-under-way="{t("An answer")}"' if run else ""
     return f'<article class="ll-answer" aria-live="polite" aria-busy="true"{address}>{inside}</article>'
 
@@ -79,7 +83,7 @@ def answered(
     done = f'data-key="question" data-done="{t("{question}: answered", question=escape(answer.question))}"'
     address = f' data-address="answer={kept.number}" {done}' if kept else ""
     return (
-        f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer)}'
+        f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer, cited)}'
         f"{tools(kept, permalink) if kept else ''}{_citations(answer, cited)}{coverage_line(answer.coverage)}"
         f"{timing_line(answer.timing, answer.model.name)}{_feedback(kept) if kept else ''}</article>"
     )
@@ -126,14 +130,22 @@ def _asked(question: str) -> str:
     return f'<h2 class="ll-asked">{escape(question)}</h2>'
 
 
-def _body(answer: Answer) -> str:
-    said = t("Stopped: this is what had come so far.")
-    stopped = f'<p class="ll-meta">{said}</p>' if answer.stopped else ""
+def _body(answer: Answer, cited: Sequence[Page | None]) -> str:
+    ended = t("Stopped: this is what had come so far.")
+    stopped = f'<p class="ll-meta">{ended}</p>' if answer.stopped else ""
     if answer.found or answer.stopped:
         table = t("From the table: {how}.", how=escape(answer.how))
         how = f'<p class="ll-meta">{table}</p>' if answer.how else ""
-        return f'<div class="ll-text">{rendered(answer.answer, len(answer.citations), _mark)}</div>{how}{stopped}'
+        text = said(answer, cited, _mark)
+        return f'<div class="ll-text">{text}</div>{how}{stopped}'
     return said_plainly(answer)
+
+
+def said(answer: Answer, cited: Sequence[Page | None], show_mark: ShowMark) -> str:
+    """The answer's text; one that rests on rows of a table may name their cells as they stand there."""
+    text = rendered(answer.answer, len(answer.citations), show_mark)
+    on_rows = any(is_row(page, cite.start, cite.end) for cite, page in zip(answer.citations, cited, strict=False))
+    return with_gaps(text) if on_rows else text
 
 
 def said_plainly(answer: Answer) -> str:
@@ -163,14 +175,12 @@ def _citation(index: int, cite: Citation, page: Page | None) -> str:
         if cite.verified
         else f'<span class="ll-unverified">{t("quote not confirmed")}</span>'
     )
-    quote = " ".join(cite.quote.split())
-    quote = quote if len(quote) <= QUOTE_SHOWN else quote[: QUOTE_SHOWN - 1].rstrip() + "…"
     return (
         f'<li><button type="button" class="ll-citation{"" if cite.verified else " ll-citation-unverified"}" '
         f'data-act="cite" data-arg="{index}" aria-pressed="false"{preview(cite, page)}>'
         f'<span class="ll-number">{index + 1}</span><span class="ll-citation-body">'
         f'<span class="ll-place">{name(cite.source)}{place(cite)}</span>'
-        f"<q>{escape(quote)}</q>{state}</span></button></li>"
+        f"<q>{quoted(cite, page, QUOTE_SHOWN)}</q>{state}</span></button></li>"
     )
 
 
@@ -236,10 +246,10 @@ def _earlier(kept: KeptAnswer) -> str:
     )
 
 
-def scope(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | None = None) -> str:
-    """Which documents the question goes to, and whether the model can take them in at once; above the question.
+def scope(chosen: Sequence[Entry], room: Room | None, refused: str = "") -> str:
+    """Which documents the question goes to, and how the model can take them in; above the question.
 
-    `window_tokens` is None while no model is loaded; `free_bytes` of the disk that readings go to.
+    `room` is None while that is not known; `refused`: why another way was not taken.
     """
     names = [entry.name for entry in chosen]
     if not names:
@@ -249,8 +259,9 @@ def scope(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | 
     else:
         several = f'<b title="{escape(", ".join(names))}">{documents(len(names))}</b>'
         inside = t("Asking {document}", document=several)
+    error = f'<p class="ll-error" role="alert">{escape(refused)}</p>' if refused else ""
     toggle = f'<button type="button" class="ll-link ll-phone" data-toggle="library">{t("Documents")}</button>'
-    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, window_tokens, free_bytes)}'
+    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, room)}{error}'
 
 
 def suggestions(questions: Sequence[str]) -> str:

@@ -3,29 +3,27 @@
 from collections.abc import Sequence
 
 from app.service import Entry
-from app.web.render.basics import bar, name, pages, size, tokens
+from app.service.values import Room
+from app.web.render.basics import bar, button, name, pages, size, tokens
 from app.web.texts import number, t, tn
+from llm.fitting import Memory, Pictures
 
 MAX_LISTED = 12
 
 
-def fit(chosen: Sequence[Entry], window_tokens: int | None, free_bytes: int | None = None) -> str:
-    """A meter that opens into each document's share. Nothing before all tokens are counted and a model is loaded.
-
-    `free_bytes`: of the disk that readings go to.
-    """
-    if not chosen or window_tokens is None or any(entry.tokens is None for entry in chosen):
+def fit(chosen: Sequence[Entry], room: Room | None) -> str:
+    """A meter that opens into what it rests on. Nothing before all tokens are counted and a model is loaded."""
+    if not chosen or room is None:
         return ""
-    total = sum(entry.tokens or 0 for entry in chosen)
+    total, window_tokens = sum(entry.tokens or 0 for entry in chosen), room.window_tokens
     facts, how = _said(chosen, total, window_tokens)
     over = " ll-fit-over" if total > window_tokens else ""
     meter = bar(total, window_tokens, t("Share of the model’s window"))
-    more = "".join(
-        f'<p class="ll-meta">{line}</p>' for line in (how, *_advice(chosen, total, window_tokens, free_bytes))
-    )
+    lines = (how, *_advice(chosen, total, window_tokens), _memory(room.memory), _disk(chosen, room.free_disk_bytes))
+    more = "".join(f'<p class="ll-meta">{line}</p>' for line in lines if line)
     return (
         f'<div class="ll-fit{over}">{meter}<details data-keep="fit"><summary class="ll-meta">{facts}</summary>{more}'
-        f"{_shares(chosen, total)}</details></div>"
+        f"{_pictures(room.pictures, total, window_tokens)}{_shares(chosen, total)}</details></div>"
     )
 
 
@@ -56,15 +54,19 @@ def _said(chosen: Sequence[Entry], total: int, window_tokens: int) -> tuple[str,
     )
 
 
-def _advice(chosen: Sequence[Entry], total: int, window_tokens: int, free_bytes: int | None) -> list[str]:
-    """What other choices would change: fewer documents, fewer pages, the disk."""
+def _advice(chosen: Sequence[Entry], total: int, window_tokens: int) -> list[str]:
+    """What other choices would change: fewer documents, fewer pages."""
     lines = []
     largest = max(chosen, key=lambda entry: entry.tokens or 0)
     if total > window_tokens and len(chosen) > 1:
         rest = total - (largest.tokens or 0)
-        fits = t("all of it can be seen at once") if rest <= window_tokens else t("still more than fits at once")
         lines.append(
-            t("Without {document}: {tokens}, {fits}.", document=name(largest.name), tokens=tokens(rest), fits=fits)
+            t(
+                "Without {document}: {tokens}, {fits}.",
+                document=name(largest.name),
+                tokens=tokens(rest),
+                fits=_fits(rest, window_tokens),
+            )
         )
     if total > window_tokens and largest.pages > 1:
         fitting = max(1, window_tokens * largest.pages // max(1, largest.tokens or 1))
@@ -76,8 +78,43 @@ def _advice(chosen: Sequence[Entry], total: int, window_tokens: int, free_bytes:
                     pages=pages(fitting),
                 )
             )
-    disk = _disk(chosen, free_bytes)
-    return [*lines, disk] if disk else lines
+    return lines
+
+
+def _fits(total: int, window_tokens: int) -> str:
+    return t("all of it can be seen at once") if total <= window_tokens else t("still more than fits at once")
+
+
+def _pictures(pictures: Pictures | None, total: int, window_tokens: int) -> str:
+    """What pages cost as pictures, and other sizes of them to choose, where these would change that."""
+    if pictures is None:
+        return ""
+    now, shown = pictures.tokens[pictures.page_px], pages(pictures.num_pages)
+    each, text = tokens(round(now / pictures.num_pages)), total - now
+    said = t(
+        "The model sees {pages} as pictures of {px} pixels, of {tokens} each.",
+        pages=shown,
+        px=number(pictures.page_px),
+        tokens=each,
+    )
+    rows = "".join(
+        f"<li>{button(t('{px} pixels', px=number(px)), 'pictures', px, css='ll-link')} "
+        f"{t('{tokens} in all, {fits}', tokens=tokens(text + of), fits=_fits(text + of, window_tokens))}</li>"
+        for px, of in sorted(pictures.tokens.items())
+        if of != now
+    )
+    others = t("Fewer pixels take fewer tokens, and show less:") if rows else ""
+    return f'<p class="ll-meta">{said} {others}</p><ul class="ll-meta ll-fit-pictures">{rows}</ul>'
+
+
+def _memory(memory: Memory | None) -> str:
+    if memory is None:
+        return ""
+    return t(
+        "A question about them opens about {held} of what was read in memory; {free} are free.",
+        held=size(memory.held_bytes),
+        free=size(memory.free_bytes),
+    )
 
 
 def _disk(chosen: Sequence[Entry], free_bytes: int | None) -> str:

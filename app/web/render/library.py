@@ -7,8 +7,9 @@ from app.jobs import JobStatus
 from app.service import Entry, Receipt
 from app.web.render.answer import how_far
 from app.web.render.basics import answers, bar, button, duration, escape, icon, name, pages, place, size, tokens
+from app.web.render.quotes import quoted
 from app.web.texts import noted, number, t, tn
-from ingest.document import Kind, Problem, Severity
+from ingest.document import Kind, Page, Problem, Severity
 from ingest.options import Limits
 from llm.answer import Citation
 
@@ -34,7 +35,7 @@ STAGE_NAMES = {
     "failed": noted("Not added"),
     "cancelled": noted("Cancelled"),
 }
-MAX_PROBLEMS_SHOWN = 200
+MAX_PROBLEMS_SHOWN, QUOTE_SHOWN = 200, 200
 
 
 def drop_zone(limits: Limits) -> str:
@@ -161,9 +162,8 @@ def _facts(entry: Entry) -> str:
 def _reading(entry: Entry, job: JobStatus | None) -> str:
     """How far its reading is, and what can be done about that; nothing for what is read whole."""
     if job is not None and not job.is_finished:
-        stop = button(
-            t("Stop"), "cancel", job.id, css="ll-link", aria=t("Stop reading {document}", document=entry.name)
-        )
+        said = t("Stop reading {document}", document=entry.name)
+        stop = "" if job.stopping else button(t("Stop"), "cancel", job.id, css="ll-link", aria=said)
         shown = bar(job.done, job.total, t("Progress of {document}", document=entry.name))
         facts = f'<p class="ll-meta">{job_facts(job)} {notify()}</p>'
         return f'<div class="ll-reading"><div class="ll-progress">{shown}{stop}</div>{facts}</div>'
@@ -273,6 +273,8 @@ def _after(job: JobStatus, ahead: int) -> str:
 
 def job_facts(job: JobStatus) -> str:
     """ "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left"."""
+    if job.stopping:
+        return t("Stopping after this step")
     if job.stage == "parse" and job.entry_id is not None:
         return t("Getting the model ready")
     if job.stage == "waiting" and job.total:
@@ -291,14 +293,14 @@ def job_facts(job: JobStatus) -> str:
     return escape(facts)
 
 
-def hits(found: Sequence[Citation]) -> str:
-    """Passages that fit what was looked for."""
+def hits(found: Sequence[tuple[Citation, Page | None]]) -> str:
+    """Passages that fit what was looked for, each with its page."""
     if not found:
         return f'<p class="ll-quiet">{t("Nothing in the documents fits that.")}</p>'
     rows = "".join(
         f'<li><button type="button" class="ll-hit" data-act="hit" data-arg="{index}"><span class="ll-place">'
-        f"{name(cite.source)}{place(cite)}</span><q>{escape(' '.join(cite.quote.split())[:200])}</q></button></li>"
-        for index, cite in enumerate(found)
+        f"{name(cite.source)}{place(cite)}</span><q>{quoted(cite, page, QUOTE_SHOWN)}</q></button></li>"
+        for index, (cite, page) in enumerate(found)
     )
     return f'<h3 class="ll-label">{t("Found in the documents")}</h3><ul class="ll-docs">{rows}</ul>'
 

@@ -6,7 +6,9 @@ Of a page that has a picture, the picture and the boxes on it in per cent; of a 
 import json
 
 from app.web.render.basics import escape, place
+from app.web.render.quotes import is_row
 from ingest.document import Page
+from ingest.page_text import CELL_GAP
 from llm.answer import Citation
 
 LINES_AROUND, LINES_SHOWN = 2, 12
@@ -44,4 +46,5 @@ def _lines(cite: Citation, page: Page) -> str:
     first = max(1, cite.lines[0] - LINES_AROUND)
     last = min(len(text), cite.lines[1] + LINES_AROUND, first + LINES_SHOWN - 1)
     shown = [line if len(line) <= LINE_CUT else f"{line[: LINE_CUT - 1]}…" for line in text[first - 1 : last]]
-    return json.dumps({"first": first, "marked": list(cite.lines), "lines": shown}, ensure_ascii=False)
+    gap = CELL_GAP if is_row(page, cite.start, cite.end) else None
+    return json.dumps({"first": first, "marked": list(cite.lines), "lines": shown, "gap": gap}, ensure_ascii=False)

@@ -12,6 +12,7 @@ from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 from app.web.render.basics import button, escape, icon, name, pages, place
 from app.web.render.heat import heat_boxes, heat_lines, warmth
 from app.web.render.layers import patch_tool, patches, words
+from app.web.render.quotes import is_row, with_gaps
 from app.web.state import View
 from app.web.texts import number, t, tn
 from ingest.document import Box, Document, Kind, Page
@@ -239,7 +240,7 @@ def text_lines(leaf: Document, view: View, page: Page) -> str:
     chosen = _cited_lines(view, leaf.id, only_chosen=True)
     linked = range(view.linked[0], view.linked[1] + 1) if view.linked else range(0)
     first = first_shown(view, text.count("\n") + 1, min([*chosen, *linked[:1]], default=None))
-    lines = _coloured(leaf, text) if leaf.kind is Kind.CODE else _with_quote(text, _chosen_quote(view, leaf.id))
+    lines = _coloured(leaf, text) if leaf.kind is Kind.CODE else _prose(page, _chosen_quote(view, leaf.id))
     last = min(len(lines), first + LINES_SHOWN - 1)
     marked = _cited_lines(view, leaf.id)
     warm = heat_lines(view.looks, leaf.id, view.page_index, page.text)
@@ -264,16 +265,18 @@ def _chosen_quote(view: View, leaf_id: str) -> tuple[int, int]:
     return (cite.start, cite.end)
 
 
-def _with_quote(text: str, quote: tuple[int, int]) -> list[str]:
+def _prose(page: Page, quote: tuple[int, int]) -> list[str]:
     """One HTML fragment a line, the quote's very characters underlined: prose has long lines."""
     fragments, offset = [], 0
-    for line in text.split("\n"):
+    for line in shown_text(page).split("\n"):
         start, end = (min(max(edge - offset, 0), len(line)) for edge in quote)
-        offset += len(line) + 1
         if start == end or len(line) > LINE_CUT:
-            fragments.append(escape(_cut(line)))
+            shown = escape(_cut(line))
         else:
-            fragments.append(f"{escape(line[:start])}<mark>{escape(line[start:end])}</mark>{escape(line[end:])}")
+            shown = f"{escape(line[:start])}<mark>{escape(line[start:end])}</mark>{escape(line[end:])}"
+        is_cells = is_row(page, offset, offset + len(line)) and not line.startswith("|")  # as Markdown writes them
+        fragments.append(with_gaps(shown) if is_cells else shown)
+        offset += len(line) + 1
     return fragments
 
 

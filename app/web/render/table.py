@@ -41,6 +41,8 @@ def _state(shown: Table) -> str:
 
 
 def _doing(shown: Table) -> str:
+    if shown.stopping:
+        return t("Stopping after the answer that is being written")
     if shown.reading is None:
         return t(shown.doing)
     called, step = shown.reading

@@ -25,7 +25,12 @@ def test_a_sample_is_read_searched_and_shows_where_the_model_looked(samples: Pat
     entry = longleaf.entry("contract.pdf")
     assert entry.is_read
     assert entry.tokens == entry.tokens_read
-    assert (longleaf.window_tokens() or 0) > entry.tokens > 1000
+    room = longleaf.room([entry])
+    assert room is not None
+    assert room.window_tokens > entry.tokens > 1000
+    assert room.memory is not None
+    assert room.memory.held_bytes == entry.tokens * 30 * 2 * 3 * 64 * 2  # layers, key and value, heads, width, bfloat16
+    assert room.pictures is None
     assert any("Ireland" in cite.quote for cite in longleaf.search("Which law governs the agreement?"))
     assert longleaf.suggestions(entry.id)
     list(longleaf.ask([entry.id], "Which law governs this agreement?", conversation="c"))

@@ -1,5 +1,6 @@
 """Questions go on by themselves: they are followed, stopped, and fail with a sentence."""
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,33 @@ def test_stopping_before_an_answer_says_so(longleaf: Longleaf, monkeypatch: pyte
     questions.stop(None)
     questions.stop("unknown")
     assert last(questions, run_id).error == "Stopped before an answer came. What was read so far is kept."
+
+
+def test_that_it_is_stopping_is_said_at_once_and_not_lost_to_what_still_comes(
+    longleaf: Longleaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def ask(ids: Any, question: str, options: AskOptions, cancel: Any, conversation: str, on_wait: Any) -> Any:
+        yield TextDelta("It ")
+        assert go_on.wait(10)  # a pass over a long reading, which nothing interrupts
+        yield TextDelta("is")
+
+    monkeypatch.setattr(longleaf, "ask", ask)
+    questions = Questions(longleaf)
+    run_id = questions.start(["a"], "What?")
+    followed = questions.follow(run_id)
+    while next(followed).text != "It ":
+        pass
+    questions.stop(run_id)
+    assert next(followed).stopping
+    go_on.set()
+    *_, ended = followed
+    assert (ended.text, ended.stopping, ended.over) == ("It is", False, True)
+    questions.stop(run_id)
+    progress = questions.progress(run_id)
+    assert progress is not None
+    assert not progress.stopping  # it is over
 
 
 @pytest.mark.parametrize(

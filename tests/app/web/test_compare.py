@@ -81,7 +81,7 @@ def test_a_model_that_failed_stands_beside_one_that_answered(answer: Answer) -> 
     comparison = Comparison(
         HOSTILE, ("a",), (Lane(None, answer=answer), Lane(HOSTILE, text=HOSTILE, error=HOSTILE)), over=True
     )
-    shown = fragments.lanes(comparison, "leafmoe-135m")
+    shown = fragments.lanes(comparison, "leafmoe-135m", lambda cite: None)
     assert "<img" not in shown
     assert "It is 900 crowns" in shown
     assert shown.count('<tr><th scope="row">') == 1  # only who answered took something
@@ -95,5 +95,7 @@ def test_a_stopped_comparison_says_so(
     engine.during_reading = lambda: services.comparisons.stop(holder[0]) if holder else None
     holder.append(services.comparisons.start((entry.id,), QUESTION, [None, "smollm2-135m"]))
     services.comparisons.stop(holder[0])
-    *_, last = services.comparisons.follow(holder[0])
+    first, *_, last = services.comparisons.follow(holder[0])
+    assert first.over or "Stopping" in fragments.lanes(first, "leafmoe-135m", lambda cite: None)
+    assert not last.stopping
     assert "Stopped before an answer came." in {lane.error for lane in last.lanes}

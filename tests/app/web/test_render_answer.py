@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from app.service import Conversation, KeptAnswer
+from app.service.values import Room
 from app.web.render import answer as fragments
 from app.web.render.basics import duration, escape, size
 from llm.answer import Answer, Citation, Coverage, LeftOut, ReadingProgress
@@ -91,6 +92,14 @@ def test_progress_has_rate_time_left_and_reuse() -> None:
     assert 'aria-valuenow="25"' in shown
 
 
+def test_what_is_stopping_says_so_below_the_words_that_came() -> None:
+    reading = ReadingProgress("read", 2048, 8120, "tokens", 310.4, 19.6, 512)
+    shown = fragments.in_progress("Q", "", reading, "It is", 0, stopping=True)
+    assert shown.index("It is") < shown.index('role="status">Stopping</p>')
+    assert "2,048" not in shown
+    assert "Stopping" not in fragments.in_progress("Q", "", None, "It is", 0)
+
+
 def test_earlier_answers_are_newest_first_without_the_shown_one(answer: Answer) -> None:
     kept = [KeptAnswer(number, "", "c", (), replace(answer, question=f"Q{number}")) for number in range(3)]
     shown = fragments.earlier(kept, kept[1], None)
@@ -105,13 +114,14 @@ def test_earlier_answers_are_newest_first_without_the_shown_one(answer: Answer) 
 
 def test_how_documents_fit_the_window_is_said_before_asking() -> None:
     def fit(window: int | None, **changes: object) -> str:
-        return fragments.scope([entry(**changes)], window)
+        return fragments.scope([entry(**changes)], None if window is None else Room(window))
 
     assert "8,120 of the 10,000 tokens that the model can take in at once" in fit(10_000)
     assert "8,120 tokens, all read: the question goes to all of them" in fit(5_000)
     assert "8,120 tokens, not all read yet: answered from the best passages" in fit(5_000, is_read=False)
     assert "More than the 5,000 that the model can take in at once" in fit(5_000, is_read=False)
-    assert "ll-fit" not in fit(None) + fit(5_000, tokens=None) + fragments.scope([], 5_000)
+    assert "ll-fit" not in fit(None) + fragments.scope([], Room(5_000))
+    assert '<p class="ll-error" role="alert">because &lt;' in fragments.scope([entry()], None, "because <")
 
 
 def test_durations_and_sizes_read_like_speech() -> None:

@@ -1,5 +1,7 @@
 """The library's fragments: what is being read, what went wrong, what a deletion removed."""
 
+from dataclasses import replace
+
 from app.jobs import JobStatus
 from app.service import Entry, Receipt
 from app.web.render import library as fragments
@@ -51,6 +53,9 @@ def test_a_job_says_what_it_does_how_fast_and_how_long_still() -> None:
     assert fragments.job_facts(JobStatus("j1", "lease.pdf", "parse", rate_per_s=3.0)) == "Opening"
     assert fragments.job_facts(JobStatus("j1", "lease.pdf", "parse", entry_id="e")) == "Getting the model ready"
     assert 'aria-label="Cancel lease.pdf"' in fragments.job_list([job])
+    stopping = fragments.document_list([entry()], (), None, {"a" * 64: replace(job, stopping=True)})
+    assert "Stopping after this step" in stopping
+    assert 'data-act="cancel"' not in stopping
 
 
 def test_a_failed_job_keeps_its_reason() -> None:

@@ -88,6 +88,8 @@ def test_a_stopped_table_keeps_its_rows(services: Services, ids: tuple[str, ...]
     assert reading.wait(20)
     services.tables.stop(table_id)
     services.tables.stop("unknown")
+    shown = fragments.table(table_id, services.tables.table(table_id))
+    assert "0 of 4 answers · Stopping after the answer that is being written" in shown
     go_on.set()
     table = filled(services.tables, table_id)
     assert (len(table.rows), table.error) == (1, "Stopped. What was answered by then is kept below.")
