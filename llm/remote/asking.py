@@ -37,7 +37,7 @@ from llm.remote.prompt import messages_of, text_of
 from llm.structured.form import misfit
 from llm.thinking import Thought
 from llm.tools.definitions import HINT, MAX_ROUNDS, TOOLS, ToolCall
-from llm.tools.documents import DocumentTools
+from llm.tools.documents import DocumentTools, resting_on
 
 
 class RemoteAsking:
@@ -80,8 +80,7 @@ class RemoteAsking:
         written = Written()
         if ranked and tools is not None:
             yield from self._write_with(tools, text + HINT, written)
-            known = {(one.document.id, one.passage) for one in ranked}
-            ranked = [*ranked, *(one for one in tools.found if (one.document.id, one.passage) not in known)]
+            ranked = tools.beside(ranked)
             shown = (*(shown or ()), *(one for one in tools.shown if one not in (shown or ())))
         elif ranked:
             yield from self._write(text, self._pictures(shown, passages_room), written)
@@ -192,7 +191,7 @@ class RemoteAsking:
             question=self._question,
             answer=(text or STOPPED) if found else NOTHING_FOUND,
             found=found and bool(text),
-            citations=cited(ranked, text) if found and text else (),
+            citations=cited(resting_on(text, ranked) if self._has_tools else ranked, text) if found and text else (),
             coverage=coverage,
             timing=self._timing(written),
             model=self._model,

@@ -20,7 +20,7 @@ from llm.prompt import NEXT_QUESTION
 from llm.thinking import Thought
 from llm.tools.constraint import CallConstraint
 from llm.tools.definitions import MAX_ROUNDS
-from llm.tools.documents import DocumentTools
+from llm.tools.documents import DocumentTools, resting_on
 from llm.tools.forms import CallSyntax
 
 _CALL_TOKENS = 400  # that a call may take beyond the length of an answer
@@ -106,10 +106,8 @@ class AskingWithTools(Asking):
         """What tools found counts as evidence, too."""
         if self._tools is None or attempt.close is None:
             return super()._judged(ranked, attempt, written)
-        known = {(one.document.id, one.passage) for one in ranked}
-        more = [one for one in self._tools.found if (one.document.id, one.passage) not in known]
-        rests_on = [*ranked, *more]
-        return super()._judged(rests_on, replace(attempt, rests_on=tuple(rests_on)), written)
+        known = self._tools.beside(ranked)
+        return super()._judged(known, replace(attempt, rests_on=tuple(resting_on(written.text, known))), written)
 
 
 def named_with_tools(model: ModelName) -> ModelName:

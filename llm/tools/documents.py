@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ingest.document import Document
 from llm.close_reading import Excerpt, choose, joined
 from llm.errors import LongleafModelError
+from llm.evidence.locating import locate
 from llm.evidence.ranking import Ranked
 from llm.stream import page_label
 from llm.tools.definitions import LINES, ToolCall
@@ -19,6 +20,11 @@ from llm.tools.definitions import LINES, ToolCall
 _PASSAGES = 5  # a search gives
 _MAX_LISTED = 200  # documents
 _AROUND = 40  # tokens of a page's label and of what is said of further lines
+
+
+def resting_on(answer: str, ranked: Sequence[Ranked]) -> list[Ranked]:
+    """The passages in which an answer stands, if there are any: one that a tool showed fits its question badly."""
+    return [one for one in ranked if locate(answer, [one])] or list(ranked)
 
 
 @dataclass(slots=True)
@@ -42,6 +48,11 @@ class DocumentTools:
         text = self._fitting(done)
         self.room -= self.count_tokens(text)
         return text
+
+    def beside(self, ranked: Sequence[Ranked]) -> list[Ranked]:
+        """Ranked passages, and those that tools showed."""
+        known = {(one.document.id, one.passage) for one in ranked}
+        return [*ranked, *(one for one in self.found if (one.document.id, one.passage) not in known)]
 
     def _done(self, call: ToolCall) -> str:
         try:

@@ -214,7 +214,8 @@ def _result(template: _Template, behind: str) -> _Result:
     around = behind.split(escaped if is_json else _RESULT)
     if len(around) != 2:
         raise _NotUnderstood("its chat template does not show the result of a call, or shows it twice")
-    return _Result(*map(template.ids, around), is_json)
+    before, after = map(template.ids, around)
+    return _Result(before, after, is_json)
 
 
 def _all_calls() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from platformdirs import user_cache_path
 
 from llm.errors import ModelNotFound
+from llm.packaged import load_tokenizer, prepare
 from llm.prompt import Prompt
 from llm.tokens import Tokens
 from llm.tools.definitions import TOOLS, ToolCall
@@ -121,3 +123,9 @@ def test_arguments_are_written_as_json_where_a_template_would_write_them_as_pyth
     call = syntax.parsed('search {"query": "an \\"x\\""}')
     assert call is not None
     assert json.loads(call.arguments) == {"query": 'an "x"'}
+
+
+def test_the_packaged_model_is_given_no_tools() -> None:
+    tokenizer = load_tokenizer(prepare(user_cache_path("longleaf")))
+    with pytest.raises(ModelNotFound, match=r"leafmoe-135m cannot be given tools: its chat template writes no calls"):
+        CallSyntax.of(tokenizer, Prompt(tokenizer), {2}, "leafmoe-135m")
