@@ -34,7 +34,7 @@ from llm.cost import Cost
 from llm.coverage import coverage_of
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
-from llm.evidence.calibration import is_found, is_of_another_kind, probability_of_answer
+from llm.evidence.calibration import is_found, is_of_another_kind, only_repeats, probability_of_answer
 from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
@@ -154,16 +154,17 @@ class Asking:
             held += piece
             if written.text.strip().startswith(REFUSAL):
                 return
-            if not REFUSAL.startswith(written.text.strip()) and not self._is_of_another_kind(written.text):
+            if not REFUSAL.startswith(written.text.strip()) and not self._says_nothing(written.text, False):
                 yield self._delta(held)
                 held = ""
-        if held.strip() and (written.stopped or not self._is_of_another_kind(written.text)):
+        if held.strip() and (written.stopped or not self._says_nothing(written.text)):
             yield self._delta(held)
 
-    def _is_of_another_kind(self, text: str) -> bool:
+    def _says_nothing(self, text: str, is_whole: bool = True) -> bool:
         """Whether it says what nobody asked for. Other models may say it in any language, or why it is not there."""
-        is_measured = self._backbone.reads_one_by_one and self._options.form is None  # a form has its own rule
-        return is_measured and is_of_another_kind(self._question, text)
+        if not self._backbone.reads_one_by_one or self._options.form is not None:  # a form has its own rule
+            return False
+        return is_of_another_kind(self._question, text) or only_repeats(self._question, text, is_whole=is_whole)
 
     def _delta(self, text: str) -> TextDelta:
         if self._cost.first_token_s is None:
@@ -174,7 +175,7 @@ class Asking:
         """A choice such as "yes", or JSON, stands in no document: it is judged by the evidence alone."""
         form = self._options.form
         is_quoted = form is None or form.pattern is not None
-        is_other = self._is_of_another_kind(written.text)
+        is_other = self._says_nothing(written.text)
         said = NOT_FOUND if is_other else written.text
         probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
         is_supported = is_found(probability, with_answer=is_quoted) and not is_other

@@ -52,6 +52,11 @@ _MUST_SAY = (
     ),
     (re.compile(r"^\W*how many\b", re.IGNORECASE), _QUANTITY),
 )
+_MAY_REPEAT = re.compile(  # a choice, yes or no, an amount: these may be answered in words of the question
+    r"\b(?:or|whether|between|which of|how (?:many|much|old|often|long|far)|percent\w*)\b"
+    r"|^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|must)\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z]\w+")
 _ASKED = (
     (
@@ -102,6 +107,20 @@ def is_found(probability: float, *, with_answer: bool = True) -> bool:
 def is_of_another_kind(question: str, answer: str) -> bool:
     """Whether a date, a year or a number is asked for and none is said: "two years" is no effective date."""
     return any(asked.search(question) and not says.search(answer) for asked, says in _MUST_SAY)
+
+
+def only_repeats(question: str, answer: str, *, is_whole: bool = True) -> bool:
+    """Whether the answer has no word of its own: "1.1" for "When was 1.1 out?". `is_whole`: no word is to follow.
+
+    A name of code may be repeated: its value is told with it (llm/constants.py).
+    """
+    asked, said = normal_answer(question).split(), normal_answer(answer).split()
+    if not said or "_" in answer or _MAY_REPEAT.search(question):
+        return False
+    *before, last = said
+    return all(word in asked for word in before) and any(
+        word == last or (not is_whole and word.startswith(last)) for word in asked
+    )
 
 
 @cache

@@ -12,6 +12,7 @@ from llm.evidence.calibration import (
     evidence_numbers,
     is_found,
     is_of_another_kind,
+    only_repeats,
     probability_of_answer,
     shipped,
 )  # fmt: skip
@@ -114,3 +115,28 @@ def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: f
 )
 def test_a_date_a_year_or_a_number_that_was_asked_for_must_be_said(question: str, answer: str, expected: bool) -> None:
     assert is_of_another_kind(question, answer) is expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "expected"),
+    [
+        ("When was Debian 1.1 released?", "1.1", True),
+        ("What hobby does the writer have?", "The hobby.", True),
+        ("Who kept the keys of the house?", "the house", True),
+        ("Who kept the keys of the house?", "the housekeeper", False),
+        ("Which is cheaper, the red or the blue one?", "the red one", False),
+        ("Is the product well made?", "well-made", False),
+        ("How many of the 8 rowers were there?", "8", False),
+        ("What is MAX_SIZE?", "MAX_SIZE", False),
+        ("Who came?", "", False),
+    ],
+)
+def test_an_answer_of_nothing_but_words_of_the_question_is_told(question: str, answer: str, expected: bool) -> None:
+    assert only_repeats(question, answer) is expected
+
+
+def test_a_word_that_may_still_become_one_of_the_question_is_held_while_it_is_written() -> None:
+    question = "Who allowed it to travel into Russia?"
+    assert only_repeats(question, "Rus", is_whole=False)
+    assert not only_repeats(question, "Rus")
+    assert not only_repeats(question, "Rusk", is_whole=False)
