@@ -43,7 +43,7 @@ from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
-from llm.tables import TableAnswer, answer_from_tables
+from llm.tables import TableAnswer, answer_from_statements, answer_from_tables
 from llm.thinking import Thought
 from llm.tokens import Tokens
 
@@ -182,9 +182,11 @@ class Asking:
         return Draft(attempt, written, probability, is_supported)
 
     def _computed(self, ranked: Sequence[Ranked]) -> TableAnswer | None:
-        """What a table among the passages says; only where the evidence is strong enough for an answer at all."""
+        """What a table says: a row that is asked for by name, else only where the evidence is strong enough."""
         if self._options.exact or self._options.form is not None or not ranked:
             return None
+        if (amount := answer_from_statements(self._question, ranked)) is not None:
+            return amount
         if not is_found(probability_of_answer(self._question, ranked, None), with_answer=False):
             return None
         return answer_from_tables(self._question, ranked)
@@ -331,7 +333,7 @@ class Asking:
         shown = {(citation.document, citation.page_index) for citation in table.citations}
         excerpts = [each for each in excerpts_of(ranked, self._documents) if (each.leaf.id, each.page_index) in shown]
         self._closes.append(compose(excerpts, self._backbone.prompt, self._backbone.context_tokens))
-        probability = probability_of_answer(self._question, ranked, None)
+        probability = max(table.probability, probability_of_answer(self._question, ranked, None))
         return self._composed(table.text, table.citations, probability, is_found=True, how=table.how)
 
     def _composed(
@@ -384,7 +386,7 @@ class Asking:
 
     def _why_not_whole(self, *, is_computed: bool) -> str:
         if is_computed:
-            return "the answer was computed from all rows of one table, and the model read nothing for it"
+            return "the answer stands in one table or was computed from all of its rows; the model read nothing for it"
         return (
             f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
             "the passages that fit it best; read them whole, and questions look over all of it"

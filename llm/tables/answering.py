@@ -6,6 +6,7 @@ rows; here the arithmetic is exact, and what may be wrong is only what was under
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ingest.document import Document
 from llm.answer import Citation
@@ -14,11 +15,15 @@ from llm.evidence.ranking import Ranked
 from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
 from llm.tables.grid import Grid, grids
+from llm.tables.naming import Looked, asks_for_amount, look_up
 from llm.tables.programs import Program
-from llm.tables.statements import Looked, Statement, look_up, statements
+from llm.tables.statements import Statement, statements
 
 _MOST_TABLES = 4
 _LONG = 8  # rows of a statement
+_MOST_PAGES = 1000  # of a document that statements are looked for on
+_MOST_SPANS = 1000  # of such a page, unless a passage was found there: a sheet has more
+_NAMED = 0.95  # share of the amounts looked up that are right (docs/BENCHMARKS.md)
 _SURE = 0.27  # from this probability of both on, a table that was found first is believed
 _SURER = 0.66  # … and one that was found later
 _OPERATIONS = {
@@ -44,13 +49,11 @@ class TableAnswer:
     text: str
     how: str
     citations: tuple[Citation, ...]
+    probability: float = 0.0  # that it is right, where that is known without the evidence
 
 
 def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
     """The likeliest answer from the tables among ranked passages; None where nothing is likely enough."""
-    looked = _looked_up(question, ranked)
-    if looked is not None:
-        return looked
     best: tuple[float, Document, Grid, Computed] | None = None
     for place, (document, grid) in enumerate(_tables(ranked)):
         computed = Choice.load().best(AskedOfTable(question, grid))
@@ -67,35 +70,44 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer |
     return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program))
 
 
-def _looked_up(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
-    """The amount in the row that is asked for. Of several statements that have it, the first long one is gone by.
+def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
+    """The amount in the row that a question names, wherever in the documents of the passages it stands.
 
-    Reports state income, then balance, then cash flows, then what these are made of in shorter tables.
+    Of several statements that have it, the first long one is gone by: reports state income, then balance, then cash
+    flows, then what these are made of in shorter tables.
     """
-    best: tuple[Ranked, Looked] | None = None
-    of_page: dict[tuple[str, int], list[Statement]] = {}
-    for item in ranked:
-        page_index = item.passage.page_index
-        key = (item.document.id, page_index)
-        if key not in of_page:
-            of_page[key] = list(statements(item.document.pages[page_index], page_index))
-        for statement in of_page[key]:
-            start, end = statement.row_ranges[0][0], statement.row_ranges[-1][1]
-            if not (item.passage.start < end and start < item.passage.end):
-                continue
-            looked = look_up(question, statement)
-            if looked is not None and (best is None or _weight(looked) > _weight(best[1])):
-                best = (item, looked)
-    if best is None:
+    found = [
+        (place, document, looked)
+        for place, document, statement in _statements(question, ranked)
+        if (looked := look_up(question, statement)) is not None
+    ]
+    if not found:
         return None
-    item, looked = best
-    citation = cite(item.document, looked.statement.page_index, *looked.statement.row_ranges[looked.row])
-    return TableAnswer(looked.text, looked.how, (citation,)) if citation.verified else None
+    _, document, looked = max(found, key=lambda item: _weight(item[0], item[2]))
+    citation = cite(document, looked.statement.page_index, *looked.statement.row_ranges[looked.row])
+    return TableAnswer(looked.text, looked.how, (citation,), _NAMED) if citation.verified else None
 
 
-def _weight(looked: Looked) -> tuple[float, bool, int]:
+def _statements(question: str, ranked: Sequence[Ranked]) -> Iterator[tuple[int, Document, Statement]]:
+    """All statements of the documents that passages were found in, with the document's place among them.
+
+    A row of one word is seldom among the best passages, and to look at a page takes a thousandth of a second.
+    """
+    if not asks_for_amount(question):
+        return
+    found = dict.fromkeys((item.document.id, item.passage.page_index) for item in ranked)
+    documents = {item.document.id: item.document for item in ranked}
+    for place, document in enumerate(documents.values()):
+        others = (index for index, page in enumerate(document.pages) if len(page.spans) <= _MOST_SPANS)
+        pages = dict.fromkeys([*(index for name, index in found if name == document.id), *others])
+        for index in islice(pages, _MOST_PAGES):
+            for statement in statements(document.pages[index], index):
+                yield place, document, statement
+
+
+def _weight(place: int, looked: Looked) -> tuple[float, bool, int, int]:
     statement = looked.statement
-    return looked.like, len(statement.labels) >= _LONG, -statement.page_index
+    return looked.like, len(statement.labels) >= _LONG, -place, -statement.page_index
 
 
 def told(program: Program, grid: Grid) -> str:

@@ -5,7 +5,7 @@ import pytest
 from ingest.document import Document, Kind
 from llm.evidence.passages import cut
 from llm.evidence.ranking import Ranked
-from llm.tables import answer_from_tables
+from llm.tables import answer_from_statements, answer_from_tables
 from tests.llm.tables.conftest import page_of
 
 
@@ -42,3 +42,14 @@ def test_a_block_of_signatures_is_no_table_to_count() -> None:
     text = "PROGRESS LTD | NEON, INC.\nBy: | /s/ Evan McDonnell\nName: Evan | Name: Brian\nTitle: V | Title: C"
     document = Document("s", "s.pdf", Kind.PDF, pages=(page_of(text),))
     assert answer_from_tables("Which state's law governs this agreement?", ranked(document)) is None
+
+
+def test_an_amount_is_found_on_pages_that_no_passage_is_from() -> None:
+    report = "Income | 2022 | 2021\nSales | 9 | 8\nProfit | 2 | 1"
+    text = page_of("A letter to the owners of the company."), page_of(report), page_of(report.replace("9", "7"))
+    document = Document("r", "r.pdf", Kind.PDF, pages=text)
+    found = answer_from_statements("What was the revenue?", ranked(document)[:1])
+    assert found is not None
+    assert (found.text, found.how, found.citations[0].page) == ("9", "“Sales”, 2022", 1)
+    assert found.citations[0].quote == "Sales | 9 | 8"
+    assert answer_from_statements("Who owns the company?", ranked(document)) is None
