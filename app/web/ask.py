@@ -59,8 +59,9 @@ class AskPanel:
         page.load(self.arrive, [state.ask], [state.ask], **HIDDEN)
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
-        gr.on([documents.change, state.shown.change], self.fit, [state.chosen], [self.scope], **HIDDEN)
-        self.scope.select(self.act_scope, [state.chosen], [self.scope], **HIDDEN)
+        about_now = [state.chosen, state.shown]
+        gr.on([documents.change, state.shown.change], self.fit, about_now, [self.scope], **HIDDEN)
+        self.scope.select(self.act_scope, about_now, [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
         self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)
@@ -105,19 +106,19 @@ class AskPanel:
         entries = self._longleaf.entries()
         gone = shown is not None and not self._is_current(shown)
         return (
-            self._scope(entries, chosen),
-            fragments.suggestions(self._suggested(chosen)) if shown is None or gone else "",
+            self._scope(entries, chosen, None if gone else shown),
+            "" if _is_about(shown, chosen) and not gone else fragments.suggestions(self._suggested(chosen)),
             "" if entries else fragments.welcome([(s.path.name, s.kind, s.questions[0]) for s in self._samples]),
             "" if gone else gr.skip(),
             self._earlier(chosen, None if gone else shown, conversation),
             None if gone else gr.skip(),
         )
 
-    def fit(self, chosen: tuple[str, ...] | None) -> str:
+    def fit(self, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> str:
         """What the question goes to, and whether the model can take it in at once."""
-        return self._scope(self._longleaf.entries(), chosen)
+        return self._scope(self._longleaf.entries(), chosen, shown)
 
-    def act_scope(self, event: gr.EventData, chosen: tuple[str, ...] | None) -> Any:
+    def act_scope(self, event: gr.EventData, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> Any:
         """Pictures of pages are of another size from now on; not while something is read or answered."""
         page_px = position(event, MAX_PAGE_PX + 1)
         if act_of(event) != "pictures" or page_px is None:
@@ -129,14 +130,17 @@ class AskPanel:
             self._longleaf.show_pictures(page_px, chosen or ())
         except Exception as error:  # noqa: BLE001  `sentence` logs what nobody can be blamed for
             refused = sentence(error)
-        return self._scope(self._longleaf.entries(), chosen, refused)
+        return self._scope(self._longleaf.entries(), chosen, shown, refused)
 
-    def _scope(self, entries: Sequence[Entry], chosen: tuple[str, ...] | None, refused: str = "") -> str:
+    def _scope(
+        self, entries: Sequence[Entry], chosen: tuple[str, ...] | None, shown: KeptAnswer | None, refused: str = ""
+    ) -> str:
         """Nothing until it is known what is chosen."""
-        named = [entry for entry in entries if entry.id in (chosen or ())]
         if not entries or chosen is None:
             return ""
-        return fragments.scope(named, self._longleaf.room(named), refused)
+        named = [entry for entry in entries if entry.id in chosen]
+        others = [] if shown is None or _is_about(shown, chosen) else [e for e in entries if e.id in shown.documents]
+        return fragments.scope(named, self._longleaf.room(named), refused, others)
 
     def put(self, question: str, ask: Ask, running: str | None) -> Any:
         """Ignored while another question is being answered."""
@@ -288,6 +292,11 @@ class AskPanel:
             log.info("an answer is not shown any more: %s", sentence_of(error))
             return False
         return True
+
+
+def _is_about(shown: KeptAnswer | None, chosen: Sequence[str] | None) -> bool:
+    """Whether what is shown was asked of the documents that are chosen."""
+    return shown is not None and set(shown.documents) == set(chosen or ())
 
 
 def _status(progress: Progress) -> str:

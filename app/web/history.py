@@ -8,10 +8,10 @@ from typing import Any
 
 import gradio as gr
 
-from app.service import Longleaf
 from app.web.events import act_of, arg_of, sentence, text_of
 from app.web.render import history as fragments
 from app.web.render.library import refusal
+from app.web.services import Services
 from app.web.state import Ask, PageState
 from app.web.theme import HIDDEN, fragment
 
@@ -27,8 +27,8 @@ class Changing:
 class HistoryPanel:
     """Built inside the page's layout; `wire` connects it."""
 
-    def __init__(self, longleaf: Longleaf) -> None:
-        self._longleaf = longleaf
+    def __init__(self, services: Services) -> None:
+        self._longleaf, self._visit = services.longleaf, services.visit
         self.changing = gr.State(Changing())
         self.listing = fragment("ll-history")
 
@@ -48,9 +48,13 @@ class HistoryPanel:
 
     def show(self, conversation: str | None, changing: Changing) -> str:
         history = self._longleaf.history
-        return fragments.conversations(
-            history.conversations(), conversation, changing.renaming, changing.confirming, bool(history.judged())
+        talks = history.conversations()
+        shown = fragments.conversations(
+            talks, conversation, changing.renaming, changing.confirming, bool(history.judged())
         )
+        if self._visit is None:
+            return shown
+        return shown + fragments.kept(self._visit, [(talk, history.export(talk.id, "md")) for talk in talks])
 
     def act(self, event: gr.EventData, conversation: str | None, changing: Changing, ask: Ask) -> tuple[Any, ...]:
         """A click in the list: open, rename, delete."""

@@ -51,7 +51,7 @@ def _laid_out(services: Services) -> gr.Blocks:
                 fragment("ll-library-title", f'<h2 class="ll-label">{t("Library")}</h2>')
                 adding = AddPanel(services)
                 library = LibraryPanel(services)
-                history = HistoryPanel(services.longleaf)
+                history = HistoryPanel(services)
             with gr.Column(elem_id="ll-ask-column", min_width=0):
                 fragment("ll-modes", modes())
                 ask = AskPanel(services)

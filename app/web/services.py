@@ -30,6 +30,7 @@ class Services:
     is_admin: bool = False
     banner: Callable[[], str] = str
     sharing: Sharing | None = None  # with others on the same server; None where there are none
+    visit: str | None = None  # under which a visitor's browser keeps what was asked; None: the library alone keeps it
 
     @property
     def is_busy(self) -> bool:

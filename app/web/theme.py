@@ -14,7 +14,7 @@ import gradio as gr
 
 from app.web.texts import language, t
 
-SCRIPTS = ("longleaf.js", "previews.js", "server.js")
+SCRIPTS = ("kept.js", "longleaf.js", "previews.js", "server.js")
 THEME_DIR = Path(__file__).parents[2] / "assets" / "theme"
 HIDDEN: MappingProxyType[str, Any] = MappingProxyType({"show_progress": "hidden", "api_visibility": "private"})
 PINE = gr.themes.Color(
@@ -99,6 +99,10 @@ def _script_texts() -> dict[str, str]:
         "gone": t("Longleaf does not answer. What is being read or answered goes on as soon as it runs again."),
         "copyLines": t("Copy a link to these lines"),
         "copyLink": t("Copy link"),
+        "kept": t("Kept in this browser"),
+        "keptSaid": t("From earlier visits; the server has nothing of it any more."),
+        "keptSave": t("Save as a file"),
+        "keptForget": t("Forget"),
     }
 
 

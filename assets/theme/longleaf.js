@@ -59,6 +59,7 @@
       if (chosen) menu.value = chosen.value;
     }
     element.querySelector("input[autofocus]")?.focus();
+    window.longleafKept?.(element);
     keepOpen(element);
     nameAddress(element);
     const stage = element.querySelector(".ll-stage");

@@ -1,5 +1,6 @@
 """Servers that more than one uses, put together: the doors for people with accounts, and for visitors."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -94,7 +95,8 @@ def demo_door(
         longleaf = operations.library(home, "visitor", Allowance(caps, given))
         uploads, jobs = Uploads(home / "uploads", caps.limits), operations.follow(Jobs(longleaf, gate))
         return Services(
-            longleaf, jobs, uploads, samples, paths_allowed=False, person=guest.name, banner=lambda: visits.terms
+            longleaf, jobs, uploads, samples, paths_allowed=False, person=guest.name, banner=lambda: visits.terms,
+            visit=hashlib.sha256(guest.home.encode()).hexdigest()[:16],
         )  # fmt: skip
 
     with closing(Sessions(folder / "sessions.sqlite", visiting.KEEP_S)) as sessions, closing(operations):

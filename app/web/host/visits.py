@@ -40,8 +40,9 @@ class Visits:
         """What every visitor must know, in a few sentences."""
         return t(
             "Public demo: you may add {files} files of {pages} pages in all and ask {questions} questions. What you "
-            "add is shown to no other visitor, and deleted {hours} hours after you came, or when you sign out. Add "
-            "nothing confidential: whoever runs this server could read it.",
+            "add is shown to no other visitor, and deleted {hours} hours after you came, or when you sign out; what "
+            "you asked stays in this browser until you forget it there. Add nothing confidential: whoever runs this "
+            "server could read it.",
             files=self._caps.files, pages=self._caps.pages, questions=self._caps.questions, hours=round(KEEP_S / 3600),
         )  # fmt: skip
 

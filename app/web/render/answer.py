@@ -246,22 +246,28 @@ def _earlier(kept: KeptAnswer) -> str:
     )
 
 
-def scope(chosen: Sequence[Entry], room: Room | None, refused: str = "") -> str:
+def scope(chosen: Sequence[Entry], room: Room | None, refused: str = "", answered: Sequence[Entry] = ()) -> str:
     """Which documents the question goes to, and how the model can take them in; above the question.
 
-    `room` is None while that is not known; `refused`: why another way was not taken.
+    `room` is None while that is not known; `refused`: why another way was not taken; `answered`: of which documents the
+    answer is that is still shown, if these are others.
     """
-    names = [entry.name for entry in chosen]
-    if not names:
+    said = t("The answer below is about {document}.", document=_named(answered)) if answered else ""
+    about = f'<p class="ll-meta ll-about">{said}</p>' if said else ""
+    if not chosen:
         inside = f"<b>{t('No document chosen.')}</b> {t('Tick at least one in the list.')}"
-    elif len(names) == 1:
-        inside = t("Asking {document}", document=f"<b>{name(names[0])}</b>")
     else:
-        several = f'<b title="{escape(", ".join(names))}">{documents(len(names))}</b>'
-        inside = t("Asking {document}", document=several)
+        inside = t("Asking {document}", document=f"<b>{_named(chosen)}</b>")
     error = f'<p class="ll-error" role="alert">{escape(refused)}</p>' if refused else ""
     toggle = f'<button type="button" class="ll-link ll-phone" data-toggle="library">{t("Documents")}</button>'
-    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, room)}{error}'
+    return f'<p class="ll-scope"><span>{inside}</span>{toggle}</p>{fit(chosen, room)}{about}{error}'
+
+
+def _named(entries: Sequence[Entry]) -> str:
+    """One by its name, several by their number."""
+    if len(entries) == 1:
+        return name(entries[0].name)
+    return f'<span title="{escape(", ".join(entry.name for entry in entries))}">{documents(len(entries))}</span>'
 
 
 def suggestions(questions: Sequence[str]) -> str:

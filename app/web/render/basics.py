@@ -4,6 +4,7 @@ import html
 import re
 
 from app.web.texts import number, t, tn
+from ingest.document import Box
 from llm.answer import Citation
 
 # Control characters and the ones that turn the reading direction around: a name must not be able to disguise itself.
@@ -72,6 +73,18 @@ def place(cite: Citation) -> str:
         one, many = t("line {n}", n=number(first)), t("lines {first}–{last}", first=number(first), last=number(last))
         return f", {one if first == last else many}"
     return ", " + t("page {n}", n=cite.page) if cite.page is not None else ""
+
+
+def boxes_of(cite: Citation) -> list[Box]:
+    """The boxes of a citation's lines; where two lines overlap, as set tightly they do, each has its half of that."""
+    boxes = list(cite.line_boxes or ((cite.box,) if cite.box else ()))
+    for at in range(len(boxes) - 1):
+        upper, lower = boxes[at], boxes[at + 1]
+        are_one_row = upper.x1 <= lower.x0 or lower.x1 <= upper.x0
+        if upper.y0 < lower.y0 < upper.y1 < lower.y1 and not are_one_row:
+            middle = (lower.y0 + upper.y1) / 2
+            boxes[at], boxes[at + 1] = upper._replace(y1=middle), lower._replace(y0=middle)
+    return boxes
 
 
 def button(label: str, act: str, arg: object = "", *, css: str = "ll-button", aria: str | None = None) -> str:

@@ -111,7 +111,7 @@ def _memory(memory: Memory | None) -> str:
     if memory is None:
         return ""
     return t(
-        "A question about them opens about {held} of what was read in memory; {free} are free.",
+        "Once read, a question opens about {held} of it in memory; {free} are free there.",
         held=size(memory.held_bytes),
         free=size(memory.free_bytes),
     )
@@ -128,7 +128,7 @@ def _disk(chosen: Sequence[Entry], free_bytes: int | None) -> str:
     if read:
         lines.append(t("That takes about {size} on the disk.", size=size(kept * open_tokens // read)))
     if free_bytes is not None:
-        lines.append(t("{size} are free.", size=size(free_bytes)))
+        lines.append(t("{size} of the disk are free.", size=size(free_bytes)))
     return " ".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Fragments of the history panel: conversations, the one spoken in last first."""
 
+import json
 from collections.abc import Sequence
 
 from app.service import Conversation
@@ -24,6 +25,15 @@ def conversations(
         f'<details class="ll-history" open><summary class="ll-label">{t("History")}</summary>'
         f'<ul class="ll-docs" aria-label="{t("Conversations")}">{rows}</ul>{feedback if is_judged else ""}</details>'
     )
+
+
+def kept(visit: str, talks: Sequence[tuple[Conversation, str]]) -> str:
+    """What the visitor's browser keeps of this visit, and room for what it has of others (assets/theme/kept.js).
+
+    All that there is now, as text: what was deleted is not kept there either.
+    """
+    told = [{"id": talk.id, "title": talk.title, "at": talk.last_at, "text": text} for talk, text in talks]
+    return f'<div data-visit="{escape(visit)}" data-talks="{escape(json.dumps(told, ensure_ascii=False))}"></div>'
 
 
 def _row(item: Conversation, is_current: bool, is_renaming: bool, is_confirming: bool) -> str:

@@ -5,7 +5,7 @@ Of a page that has a picture, the picture and the boxes on it in per cent; of a 
 
 import json
 
-from app.web.render.basics import escape, place
+from app.web.render.basics import boxes_of, escape, place
 from app.web.render.quotes import is_row
 from ingest.document import Page
 from ingest.page_text import CELL_GAP
@@ -22,7 +22,7 @@ def preview(cite: Citation, page: Page | None) -> str:
     said = f' data-peek="{escape(cite.source)}{place(cite)}"'
     if not page.has_geometry:
         return f'{said} data-peek-lines="{escape(_lines(cite, page))}"' if cite.lines else ""
-    boxes = cite.line_boxes or ((cite.box,) if cite.box else ())
+    boxes = boxes_of(cite)
     if not boxes:
         return ""
     width, height = page.width_pt or 1.0, page.height_pt or 1.0

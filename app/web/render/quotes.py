@@ -11,6 +11,7 @@ from ingest.page_text import CELL_GAP, one_line
 from llm.answer import Citation
 
 _GAP = f'<span class="ll-gap">{CELL_GAP}</span>'
+_BROKEN = re.compile(r"(?<=\w)-\n(?=[^\W\d_])")  # a word at a line's end
 _RULE = re.compile(r"[\s|:=+-]+")  # the line below a head in Markdown
 
 
@@ -22,7 +23,7 @@ def is_row(page: Page | None, start: int, end: int) -> bool:
 def quoted(cite: Citation, page: Page | None, most: int) -> str:
     """Of the quote at most so many characters; `page` is the one that is cited, if it is there still."""
     if not is_row(page, cite.start, cite.end):
-        return escape(_cut(one_line(cite.quote), most))
+        return escape(_cut(one_line(_BROKEN.sub("-", cite.quote)), most))
     rows = "\n".join(_row(line) for line in cite.quote.split("\n") if not _RULE.fullmatch(line))
     return "<br>".join(with_gaps(escape(row)) for row in _cut(rows, most).split("\n"))
 

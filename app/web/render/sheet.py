@@ -9,7 +9,7 @@ from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
 from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
-from app.web.render.basics import button, escape, icon, name, pages, place
+from app.web.render.basics import boxes_of, button, escape, icon, name, pages, place
 from app.web.render.heat import heat_boxes, heat_lines, warmth
 from app.web.render.layers import patch_tool, patches, words
 from app.web.render.quotes import is_row, with_gaps
@@ -213,7 +213,7 @@ def page_image(leaf_id: str, view: View, page: Page) -> str:
         _box(box, width, height, index, cite, index == view.at)
         for index, cite in enumerate(view.citations)
         if cite.document == leaf_id and cite.page_index == view.page_index
-        for box in (cite.line_boxes or ((cite.box,) if cite.box else ()))
+        for box in boxes_of(cite)
     )
     heat = heat_boxes(view.looks, leaf_id, view.page_index, page)
     source = f"/page/{escape(leaf_id)}/{view.page_index}.png"

@@ -53,7 +53,7 @@ def visitor(browser: Any, demo: str) -> SimpleNamespace:
     until("the terms", lambda: [each for each in page.shown("main p") if "3 pages in all and ask 2" in each])
     assert serious(page) == []
     page.click("main button")
-    until("the sample", lambda: page.shown(".ll-doc-name") == ["sample.txt"])
+    until("the sample", lambda: page.shown("#ll-documents .ll-doc-name") == ["sample.txt"])
     return page
 
 
@@ -85,13 +85,13 @@ def test_a_visitor_of_a_demo_is_told_each_cap_in_one_sentence(visitor: SimpleNam
         "your documents would have 5 pages together, and this demo takes 3; choose fewer pages under Options, or run "
         "Longleaf on your own machine for more"
     ])  # fmt: skip
-    assert page.shown(".ll-doc-name") == ["sample.txt"]  # nothing of it stays
+    assert page.shown("#ll-documents .ll-doc-name") == ["sample.txt"]  # nothing of it stays
     page.click(".ll-job-failed [data-act=dismiss]")
     until("it dismissed", lambda: not page.shown(".ll-job"))
     for number in range(3):
         (tmp_path / f"own {number}.txt").write_text(f"The lease of flat {number} begins in March.\n")
     send(page, tmp_path / "own 0.txt", tmp_path / "own 1.txt")
-    until("both files", lambda: len(page.shown(".ll-doc-name")) == 3)
+    until("both files", lambda: len(page.shown("#ll-documents .ll-doc-name")) == 3)
     send(page, tmp_path / "own 2.txt")
     until("the third refused", lambda: page.shown(".ll-job-failed .ll-error") == [
         "you have added 2 files, and this demo takes 2; delete one, or run Longleaf on your own machine for more"
@@ -104,6 +104,7 @@ def test_a_visitor_who_has_asked_enough_is_told_so_and_leaves_nothing(
 ) -> None:
     page = visitor
     for _ in range(CAPS.questions):
+        until("room for a question", lambda: page.shown("#ll-send"))
         page.write("#ll-question textarea", "What is the total fee?\n")
         until("the answer", lambda: page.shown(".ll-timing"))
         page.click("[data-act=delete-answer]")
@@ -121,6 +122,31 @@ def test_a_visitor_who_has_asked_enough_is_told_so_and_leaves_nothing(
     until("nothing of the visit", lambda: not home.exists())
     page.browser.get(f"{demo}/config")
     assert "Sign in first." in page.browser.page_source
+
+
+def test_what_a_visitor_asked_stays_in_the_browser_alone_until_it_is_forgotten(visitor: SimpleNamespace) -> None:
+    page = visitor
+    for question in ("What is the total fee?", "Is the fee in <b>crowns</b>?"):
+        page.click("[data-act=new]") if page.shown("[data-act=new]") else None
+        page.write("#ll-question textarea", question + "\n")
+        until("the answer", lambda: page.shown(".ll-timing"))
+        until("its conversation", lambda: question in page.shown("#ll-history .ll-doc-name"))  # noqa: B023
+    page.click(".ll-person button")
+    page.click("main button")  # another visit
+    until("the sample", lambda: page.shown("#ll-documents .ll-doc-name") == ["sample.txt"])
+    until("what was kept", lambda: page.shown("#ll-history summary"))
+    page.click("#ll-history summary")
+    until("both questions", lambda: set(page.shown("#ll-history .ll-talk summary")) == {
+        "What is the total fee?", "Is the fee in <b>crowns</b>?"
+    })  # fmt: skip
+    page.click("#ll-history .ll-talk summary")
+    (text,) = until("one of them", lambda: page.shown("details[open] > .ll-kept-text"))
+    assert "The documents do not say." in text  # the latest comes first
+    assert serious(page) == []
+    for left in (1, 0):
+        page.browser.execute_script("document.querySelectorAll('#ll-history .ll-talk .ll-link')[1].click()")
+        until("one less", lambda: len(page.browser.find_elements("css selector", ".ll-talk")) == left)  # noqa: B023
+    assert page.browser.execute_script("return localStorage.getItem('longleaf-kept')") == "[]"
 
 
 def test_who_tries_too_often_is_told_how_long_to_wait(browser: Any, team: str) -> None:

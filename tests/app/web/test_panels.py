@@ -266,7 +266,7 @@ def test_conversations_are_opened_renamed_and_deleted(
     blocks: gr.Blocks, ask: AskPanel, services: Services, texts: SimpleNamespace
 ) -> None:
     shown = asked(ask, services, texts.lease)
-    panel = HistoryPanel(services.longleaf)
+    panel = HistoryPanel(services)
     key = shown.conversation
     assert "When does the lease begin?" in panel.show(key, Changing())
     assert panel.act(click("conversation", key), None, Changing(), Ask("", 1))[2] == Ask(kept=shown.number, nonce=2)

@@ -25,9 +25,9 @@ def test_the_page_offers_sizes_and_takes_the_one_that_is_clicked(
         panel = AskPanel(services)
 
     def click(px: str) -> str:
-        return str(panel.act_scope(gr.EventData(None, {"act": "pictures", "arg": px}), (entry.id,)))
+        return str(panel.act_scope(gr.EventData(None, {"act": "pictures", "arg": px}), (entry.id,), None))
 
-    assert "as pictures of 112 pixels, of 10 tokens each" in panel.fit((entry.id,))
+    assert "as pictures of 112 pixels, of 10 tokens each" in panel.fit((entry.id,), None)
     shown = click("512")
     assert "as pictures of 512 pixels, of" in shown
     assert 'data-arg="512"' not in shown

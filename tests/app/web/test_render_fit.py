@@ -14,7 +14,7 @@ ROOM = Room(7552, Memory(34 * 1024**2, 6 * GB), 5 * GB)
 def test_what_fits_is_said_and_one_document_has_no_shares() -> None:
     shown = fit([entry(tokens=1550)], ROOM)
     assert "1,550 of the 7,552 tokens that the model can take in at once" in shown
-    assert "opens about 34 MB of what was read in memory; 6.0 GB are free." in shown
+    assert "Once read, a question opens about 34 MB of it in memory; 6.0 GB are free there." in shown
     assert "ll-fit-shares" not in shown
     assert "ll-fit-over" not in shown
     assert "pixels" not in shown
@@ -38,7 +38,7 @@ def test_too_much_names_shares_and_what_would_help() -> None:
     assert "10,000 tokens, not all read yet: answered from the best passages" in shown
     assert "Without <bdi>&lt;large&gt;.pdf</bdi>: 1,000 tokens, all of it can be seen at once." in shown
     assert "about 25 pages fit at once" in shown
-    assert "Still to be read: 4,500 tokens. That takes about 43 MB on the disk. 5.0 GB are free." in shown
+    assert "Still to be read: 4,500 tokens. That takes about 43 MB on the disk. 5.0 GB of the disk are free." in shown
     assert shown.index("90 %") < shown.index("10 %")
 
 

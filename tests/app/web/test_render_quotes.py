@@ -41,6 +41,11 @@ def test_cells_of_a_row_are_kept_apart_and_no_other_text_is() -> None:
     assert quoted(row, rows_page(), 12) == "Bolt &lt;b&gt;…"
 
 
+def test_a_word_that_a_line_breaks_is_read_as_one() -> None:
+    text = "It is de-\nclared stable, of 10-\n20 packages - \nor so."
+    assert quoted(cite_of(text, text), Page(1, text), 280) == "It is de-clared stable, of 10- 20 packages - or so."
+
+
 def test_several_rows_stand_below_one_another_and_markdown_loses_its_frame() -> None:
     text = "| Part | Price |\n| ---- | ----: |\n| Bolt | 7 |\n"
     shown = quoted(cite_of(text.strip(), text), rows_page(text), 280)

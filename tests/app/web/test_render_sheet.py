@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.web.render import sheet as fragments
+from app.web.render.basics import boxes_of
 from app.web.state import View
-from ingest.document import Document, Kind, Page
+from ingest.document import Box, Document, Kind, Page
 from llm.answer import Citation
 
 LEAF = "d" * 64
@@ -35,6 +36,14 @@ def test_every_line_of_the_quote_is_boxed_in_percent_of_the_page(cite: Citation)
     assert "left:5.000%;top:7.500%;width:25.000%;height:2.500%" in shown
     assert f'src="/page/{LEAF}/2.png"' in shown
     assert "aspect-ratio:200.00/400.00" in shown
+
+
+def test_boxes_of_lines_that_are_set_tightly_do_not_lie_over_one_another(cite: Citation) -> None:
+    tight = replace(cite, line_boxes=(Box(10, 20, 110, 34), Box(10, 30, 110, 44), Box(10, 40, 60, 54)))
+    assert boxes_of(tight) == [Box(10, 20, 110, 32), Box(10, 32, 110, 42), Box(10, 42, 60, 54)]
+    beside = replace(cite, line_boxes=(Box(10, 20, 60, 30), Box(70, 21, 110, 31)))  # cells of one row
+    assert boxes_of(beside) == list(beside.line_boxes)
+    assert boxes_of(replace(cite, line_boxes=())) == [cite.box]
 
 
 def test_boxes_of_other_pages_and_documents_are_not_drawn(cite: Citation) -> None:
