@@ -35,6 +35,7 @@ class Refused:
     sentence: str
     status: int
     wait_s: float = 0.0
+    name: str = ""  # as it was written, to try again
 
 
 class Entrance(Protocol):
@@ -94,7 +95,7 @@ class SignIn:
         return Guest(account.id, account.name)
 
     def page(self, refused: Refused | None, to: str) -> str:
-        return fragments.sign_in(refused.sentence if refused else None, to)
+        return fragments.sign_in(refused.sentence if refused else None, to, refused.name if refused else "")
 
     def enter(self, form: Mapping[str, str], address: str) -> str | Refused:
         name, password = form.get("name", "").strip().lower()[:200], form.get("password", "")
@@ -103,13 +104,12 @@ class SignIn:
             keys[f"address {address}"] = FREE_ADDRESS
         wait_s = self._throttle.wait_s(keys)
         if wait_s > 0:
-            return Refused(
-                t("Too many tries; wait {seconds} s and try again.", seconds=max(1, round(wait_s))), 429, wait_s
-            )
+            said = t("Too many tries; wait {seconds} s and try again.", seconds=max(1, round(wait_s)))
+            return Refused(said, 429, wait_s, name)
         account = self._accounts.verified(name, password)
         if account is None:
             self._throttle.failed(keys)
-            return Refused(t("Name or password is wrong."), 401)
+            return Refused(t("Name or password is wrong."), 401, name=name)
         self._throttle.succeeded(keys)
         return self._sessions.open(account.name, _mark(account))
 

@@ -22,15 +22,16 @@ border:0;border-radius:.5rem;cursor:pointer}:focus-visible{outline:2px solid var
 """
 
 
-def sign_in(refused: str | None, to: str) -> str:
-    """`refused`: why the last try failed; `to`: where the person wanted to go."""
+def sign_in(refused: str | None, to: str, who: str = "") -> str:
+    """`refused`: why the last try failed; `to`: where the person wanted to go; `who`: the name of the last try."""
+    at_name, at_password = (" autofocus", "") if not who else ("", " autofocus")
     return _page(
         t("Sign in"),
         f'<p>{t("Sign in to your library.")}</p>{_refusal(refused)}<form method="post" action="/login">{_to(to)}'
         f'<label for="name">{t("Name")}</label><input id="name" name="name" autocomplete="username" '
-        f'autocapitalize="none" required autofocus maxlength="64"><label for="password">{t("Password")}</label>'
-        '<input id="password" name="password" '
-        'type="password" autocomplete="current-password" required maxlength="200">'
+        f'autocapitalize="none" value="{escape(who)}" required{at_name} maxlength="64">'
+        f'<label for="password">{t("Password")}</label><input id="password" name="password" '
+        f'type="password" autocomplete="current-password" required{at_password} maxlength="200">'
         f"<button>{t('Sign in')}</button></form>",
     )
 

@@ -193,6 +193,7 @@ def test_two_people_see_their_own_documents_alone(browser: Any, team: str, texts
 
     def enter(name: str, password: str) -> None:
         until("the entrance", lambda: all_of("#password"))
+        all_of("#name")[0].clear()
         all_of("#name")[0].send_keys(name)
         all_of("#password")[0].send_keys(password + "\n")
 

@@ -126,11 +126,13 @@ def test_guessing_is_slowed_down_and_says_nothing_about_names(visit: Callable[..
     for _ in range(5):
         wrong = sign_in(client, "ada", "wrong password")
         assert (wrong.status_code, COOKIE in client.cookies) == (401, False)
-    assert wrong.text == unknown.text
+    assert wrong.text == unknown.text.replace("nobody", "ada")
+    assert 'value="ada"' in wrong.text  # to be tried again
     slowed = sign_in(client, *ADA)
     assert slowed.status_code == 429
     assert re.search(r"Too many tries; wait \d+ s", slowed.text)
     assert int(slowed.headers["retry-after"]) >= 1
+    assert 'value="&lt;b&gt;"' in sign_in(client, "<b>", "some password").text
 
 
 def test_another_site_cannot_sign_anybody_in_or_out(visit: Callable[..., TestClient]) -> None:
