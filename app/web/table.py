@@ -16,7 +16,7 @@ from app.web.services import Services
 from app.web.state import PageState, View
 from app.web.texts import t
 from app.web.theme import HIDDEN, fragment
-from ingest.document import Box
+from ingest.document import Box, Page
 from llm.answer import Citation
 
 QUESTIONS, FIELDS = "questions", "fields"  # what is written stands for
@@ -106,6 +106,20 @@ class TablePanel:
         page_index = next((index for index, page in enumerate(leaf.pages) if page.page_no == cited["page"]), 0)
         box = None if cited["box"] is None else Box(*cited["box"])
         lines = None if cited["lines"] is None else (cited["lines"][0], cited["lines"][1])
+        start, boxes = _found(leaf.pages[page_index], cited["quote"], lines or box)
+        end = start + len(cited["quote"]) if start is not None else 0
         return Citation(
-            cited["source"], leaf.id, cited["page"], lines, box, cited["quote"], cited["verified"], page_index
-        )
+            cited["source"], leaf.id, cited["page"], lines, box, cited["quote"], cited["verified"], page_index,
+            start or 0, end, boxes,
+        )  # fmt: skip
+
+
+def _found(page: Page, quote: str, where: tuple[int, int] | Box | None) -> tuple[int | None, tuple[Box, ...]]:
+    """Where a quote begins on its page, and the boxes of its lines; neither if it does not stand at that place."""
+    start = page.text.find(quote) if quote else -1
+    while start >= 0:
+        place = page.place(start, start + len(quote))
+        if where in (place.lines, place.box):
+            return start, place.line_boxes
+        start = page.text.find(quote, start + 1)
+    return None, ()

@@ -34,11 +34,11 @@ def with_gaps(fragment: str) -> str:
 
 
 def _row(line: str) -> str:
-    """A row without what Markdown draws around it."""
+    """A row without empty cells, and without what Markdown draws around it."""
     line = line.strip()
     if line.startswith("|") and line.endswith("|"):
         line = line[1:-1]
-    return CELL_GAP.join(map(one_line, line.split(CELL_GAP)))
+    return CELL_GAP.join(cell for part in line.split(CELL_GAP) if (cell := one_line(part)))
 
 
 def _cut(text: str, most: int) -> str:

@@ -35,7 +35,7 @@ def cite_of(quote: str, text: str = TEXT) -> Citation:
 
 def test_cells_of_a_row_are_kept_apart_and_no_other_text_is() -> None:
     row, prose = cite_of("Bolt <b> |  | 7 crowns"), cite_of("Pay with a | b.")
-    assert quoted(row, rows_page(), 280) == f"Bolt &lt;b&gt;{GAP}{GAP}7 crowns"
+    assert quoted(row, rows_page(), 280) == f"Bolt &lt;b&gt;{GAP}7 crowns"  # and no empty ones
     assert quoted(prose, rows_page(), 280) == "Pay with a | b."
     assert quoted(row, None, 280) == "Bolt &lt;b&gt; | | 7 crowns"  # the document is gone
     assert quoted(row, rows_page(), 12) == "Bolt &lt;b&gt;…"

@@ -15,8 +15,9 @@ from app.errors import BadRequest
 from app.web.render import table as fragments
 from app.web.services import Services
 from app.web.state import View
-from app.web.table import FIELDS, QUESTIONS, TablePanel
+from app.web.table import FIELDS, QUESTIONS, TablePanel, _found
 from app.web.tabling import Table, Tables
+from ingest.document import Box, Page, Span
 
 TWO = "When does the lease begin?\n\nWhich password?\n"
 
@@ -61,8 +62,17 @@ def test_a_cell_opens_its_evidence_and_the_latest_table_is_found_again(
     view = panel.open_cell(gr.EventData(None, {"act": "cell", "arg": position}), table_id)
     assert isinstance(view, View)
     assert (view.leaf, view.citations[0].lines) == (ids[0], (1, 1))
+    assert (view.citations[0].start, view.citations[0].end) == (0, len("The lease begins in March."))
     for bad in ("99", "x", ""):
         assert panel.open_cell(gr.EventData(None, {"act": "cell", "arg": bad}), table_id) == gr.skip()
+
+
+def test_of_a_quote_that_stands_twice_the_place_that_is_cited_is_boxed() -> None:
+    upper, lower = Box(10, 10, 90, 20), Box(10, 50, 90, 60)
+    page = Page(1, "Total 7\nTotal 7", (Span(0, 7, box=upper), Span(8, 15, box=lower)), width_pt=100.0, height_pt=100.0)
+    assert _found(page, "Total 7", lower) == (8, (lower,))
+    assert _found(page, "Total 7", upper) == (0, (upper,))
+    assert _found(page, "Total 7", Box(0, 0, 1, 1)) == _found(page, "gone", upper) == (None, ())
 
 
 def test_what_cannot_be_filled_is_one_sentence(panel: TablePanel, ids: tuple[str, ...]) -> None:
