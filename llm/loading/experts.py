@@ -1,16 +1,18 @@
-"""Routed experts kept in host memory and fetched to the device when tokens are routed to them.
+"""Routed experts computed one by one: where they lie in host memory, or are kept in few bits, or both.
 
-A budget of bytes bounds what lies on the device; the least recently used expert goes first. So a mixture whose weights
-exceed a GPU runs on it, as fast as its hits allow. It enters through transformers' experts interface; Llama 4 has no
-such door (its experts are one batched product over all of them), so that one method is replaced there. On a CPU the
-two places are one memory: tests run it so. It has not been run on a GPU.
+In host memory a budget of bytes bounds what lies on the device; the least recently used expert goes first. So a mixture
+whose weights exceed a GPU runs on it, as fast as its hits allow. It enters through transformers' experts interface;
+Llama 4 has no such door (its experts are one batched product over all of them), so that one method is replaced there.
+On a CPU the two places are one memory: tests run it so. It has not been run on a GPU.
 """
 
+import copy
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn.functional import linear
@@ -23,6 +25,21 @@ _NAME = "longleaf_fetched"
 _LLAMA4 = "Llama4TextExperts"
 
 Matrices = tuple[torch.Tensor, torch.Tensor]  # gate and up (2F, D), down (D, F)
+Held = tuple[torch.Tensor | torch.nn.Module, ...]  # the same, or layers of which they are the weights
+
+
+def stored(experts: Any, number: int) -> Held:
+    """One expert's matrices where they lie. Llama 4 stores them the other way round."""
+    if hasattr(experts, "narrow"):
+        return tuple(experts.narrow[number])
+    gate_up, down = experts.gate_up_proj[number], experts.down_proj[number]
+    return (gate_up.T, down.T) if type(experts).__name__ == _LLAMA4 else (gate_up, down)
+
+
+def weights_of(held: Held) -> Matrices:
+    """As numbers to compute with."""
+    gate_up, down = (one if isinstance(one, torch.Tensor) else cast(torch.Tensor, one.weight) for one in held)
+    return gate_up, down
 
 
 @dataclass(slots=True)
@@ -41,7 +58,7 @@ class ExpertCache:
         self.device, self.budget_bytes = device, budget_bytes
         self.use = ExpertUse()
         self.used_bytes = 0
-        self._kept: OrderedDict[tuple[int, int], Matrices] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], Held] = OrderedDict()
 
     def fetch(self, experts: Any, number: int) -> Matrices:
         """One expert's matrices on the device. The last one fetched is kept whatever its size."""
@@ -49,50 +66,72 @@ class ExpertCache:
         if key in self._kept:
             self.use.hits += 1
             self._kept.move_to_end(key)
-            return self._kept[key]
+            return weights_of(self._kept[key])
         self.use.misses += 1
-        gate_up, down = experts.gate_up_proj[number], experts.down_proj[number]
-        size = gate_up.nbytes + down.nbytes
+        held = stored(experts, number)
+        size = sum(map(bytes_of, held))
         while self._kept and self.used_bytes + size > self.budget_bytes:
             _, dropped = self._kept.popitem(last=False)
-            self.used_bytes -= sum(matrix.nbytes for matrix in dropped)
-        fetched = tuple(matrix.to(self.device, copy=True, non_blocking=True) for matrix in (gate_up, down))
-        self._kept[key] = (fetched[0], fetched[1])
+            self.used_bytes -= sum(map(bytes_of, dropped))
+        self._kept[key] = tuple(_copied(one, self.device) for one in held)
         self.used_bytes += size
         self.use.fetched_bytes += size
-        return self._kept[key]
+        return weights_of(self._kept[key])
 
 
 def keep_experts_in_host_memory(model: PreTrainedModel, device: torch.device, budget_bytes: int) -> ExpertCache:
     """Moves everything but the routed experts to `device`. Raises ModelNotFound for experts of another layout."""
-    found = list(_experts_of(model))
+    found = list(experts_of(model, "--experts-gb"))
     if not found:
         raise ModelNotFound(
             f"a model of type {model.config.model_type!r} has no routed experts to keep in host memory; "
             "leave --experts-gb out"
         )
     cache = ExpertCache(device, budget_bytes)
-    ALL_EXPERTS_FUNCTIONS.register(_NAME, _forward)
     for experts in found:
-        experts.expert_cache = cache
-        if type(experts).__name__ == _LLAMA4:
-            experts.forward = MethodType(_forward_llama4, experts)
-        else:
-            experts.config._experts_implementation = _NAME
-    _move_the_rest(model, device, {id(experts) for experts in found})
+        compute_one_by_one(experts, partial(cache.fetch, experts))
+    _move_the_rest(model, device, {id(module) for experts in found for module in experts.modules()})
     return cache
 
 
-def _experts_of(model: PreTrainedModel) -> Iterator[Any]:
+def compute_one_by_one(experts: Any, matrices: Callable[[int], Matrices]) -> None:
+    """From now on `matrices` gives those of an expert to which tokens are routed."""
+    ALL_EXPERTS_FUNCTIONS.register(_NAME, _forward)
+    experts.matrices = matrices
+    if type(experts).__name__ == _LLAMA4:
+        experts.forward = MethodType(_forward_llama4, experts)
+    else:
+        experts.config._experts_implementation = _NAME
+
+
+def _copied(held: torch.Tensor | torch.nn.Module, device: torch.device) -> torch.Tensor | torch.nn.Module:
+    if isinstance(held, torch.nn.Module):
+        return copy.deepcopy(held).to(device)
+    return held.to(device, copy=True, non_blocking=True)
+
+
+def bytes_of(matrix: torch.Tensor | torch.nn.Module) -> int:
+    """What a matrix takes, also one of a kind that holds others: its integers and their scales."""
+    if isinstance(matrix, torch.nn.Module):
+        return sum(map(bytes_of, (*matrix.parameters(), *matrix.buffers())))
+    if not hasattr(matrix, "__tensor_flatten__"):
+        return matrix.nbytes
+    names, _ = matrix.__tensor_flatten__()
+    return sum(bytes_of(getattr(matrix, name)) for name in names)
+
+
+def experts_of(model: PreTrainedModel, option: str) -> Iterator[Any]:
+    """The experts of each layer. Raises ModelNotFound for those of another layout; `option` then is to be left out."""
     for name, module in model.named_modules():
-        if not (hasattr(module, "gate_up_proj") and getattr(module.gate_up_proj, "ndim", 0) == 3):
+        is_plain = hasattr(module, "gate_up_proj") and getattr(module.gate_up_proj, "ndim", 0) == 3
+        if not is_plain and not hasattr(module, "narrow"):
             continue
         plain = not (getattr(module, "has_bias", False) or getattr(module, "has_post_expert_norm", False))
         in_interface = plain and getattr(module, "has_gate", False) and not getattr(module, "is_transposed", True)
         if type(module).__name__ != _LLAMA4 and not in_interface:
             raise ModelNotFound(
-                f"the experts {name} of type {type(module).__name__} have a layout that cannot be fetched one by one; "
-                "leave --experts-gb out"
+                f"the experts {name} of type {type(module).__name__} have a layout that cannot be computed one by "
+                f"one; leave {option} out"
             )
         yield module
 
@@ -112,7 +151,7 @@ def _forward(experts: Any, hidden: torch.Tensor, chosen: torch.Tensor, weights: 
     mixed = torch.zeros_like(hidden)
     for number in chosen.unique().tolist():
         tokens, places = (chosen == number).nonzero(as_tuple=True)
-        gate_up, down = experts.expert_cache.fetch(experts, number)
+        gate_up, down = experts.matrices(number)
         states = linear(experts._apply_gate(linear(hidden[tokens], gate_up)), down)  # (n, D)
         mixed.index_add_(0, tokens, (states * weights[tokens, places, None]).to(mixed.dtype))
     return mixed
@@ -127,7 +166,7 @@ def _forward_llama4(experts: Any, routed: torch.Tensor) -> torch.Tensor:
     mixed = torch.zeros_like(by_expert)
     for number in by_expert.any(-1).any(-1).nonzero().flatten().tolist():
         tokens = by_expert[number].any(-1).nonzero().flatten()
-        gate_up, down = experts.expert_cache.fetch(experts, number)  # stored as (D, 2F) and (F, D)
-        gate, up = (by_expert[number, tokens] @ gate_up).chunk(2, -1)
-        mixed[number, tokens] = (up * experts.act_fn(gate)) @ down
+        gate_up, down = experts.matrices(number)
+        gate, up = linear(by_expert[number, tokens], gate_up).chunk(2, -1)
+        mixed[number, tokens] = linear(up * experts.act_fn(gate), down)
     return mixed.view(-1, experts.hidden_size)

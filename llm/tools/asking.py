@@ -64,14 +64,16 @@ class AskingWithTools(Asking):
                 calls, self._backbone, opens_thinking=opens_thinking, may_call=number < MAX_ROUNDS and room > 0
             )
             turn, started = Generated(), time.perf_counter()
+            decoding_since: float | None = None
             for piece in generate(
                 self._backbone, kv, ids, turn, max_new_tokens=limit, temperature=self._options.temperature,
                 seed=self._options.seed, stop_text=NEXT_QUESTION, constraint=constraint,
                 opens_thinking=opens_thinking, cancel=self._cancel,
             ):  # fmt: skip
+                decoding_since = decoding_since or time.perf_counter()
                 if isinstance(piece, Thought):
                     yield piece
-            self._note(turn, written, len(ids), time.perf_counter() - started)
+            self._note(turn, written, len(ids), started, decoding_since or time.perf_counter())
             call = constraint.call
             if call is None or turn.stopped:
                 break
@@ -84,12 +86,13 @@ class AskingWithTools(Asking):
         written.text = "" if constraint.call else turn.text
         yield written.text
 
-    def _note(self, turn: Generated, written: Generated, num_new: int, took_s: float) -> None:
+    def _note(self, turn: Generated, written: Generated, num_new: int, started: float, decoding_since: float) -> None:
         written.thinking += turn.thinking
         written.token_ids += turn.token_ids
         written.logprobs, written.stopped = turn.logprobs, turn.stopped
         self._cost.new_tokens += num_new
-        self._cost.decode_s += took_s
+        self._cost.question_s += decoding_since - started
+        self._cost.decode_s += time.perf_counter() - decoding_since
         self._cost.decoded_tokens += len(turn.token_ids)
 
     def _needs_tools(self) -> bool:

@@ -21,8 +21,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 FETCHED = (
-    "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V3", "DeepSeek-V3.2", "DeepSeek-V4", "Qwen3-MoE", "GLM-4.5V",
-    "Mixtral",
+    "Llama 4 Scout", "Llama 4 Maverick", "DeepSeek-V2", "DeepSeek-V3", "DeepSeek-V3.2", "DeepSeek-V4", "Qwen3-MoE",
+    "Mixtral", "Qwen3-VL-MoE", "GLM-4.5", "GLM-4.5V", "Kimi K2.5", "Gemma 4 MoE",
 )  # fmt: skip
 
 
