@@ -85,7 +85,7 @@ class Settings:
     experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
     page_images: str = "none"  # which pages a model with eyes sees as pictures, besides their text
     page_px: int = 1024  # the longer side of these pictures
-    weights_dtype: str | None = None  # in what dense matrices are kept in memory; None: as they come
+    weights_dtype: str | None = None  # in what matrices are kept in memory; None: as they come
     mtp: bool = False  # a DeepSeek model guesses a token ahead with its own extra layer
     kv_dtype: str | None = None  # in what keys and values are kept on disk; None: int8
     kv_disk_gb: float | None = None  # 10^9 bytes of keys and values on disk; None: as many as are read

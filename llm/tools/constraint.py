@@ -31,22 +31,23 @@ class CallConstraint(Constraint):
         self._syntax, self._backbone = syntax, backbone
         self._opens_thinking, self._may_call = opens_thinking, may_call
         self._stream, self._text = DecodeStream(skip_special_tokens=False), ""
-        self._start: int | None = None  # of the call in the text
+        self._begun: bytes | None = None  # the call as far as it is written
         self._tokens = vocabulary_of(backbone)
         self._added = {str(token): number for number, token in backbone.tokenizer.added_tokens_decoder.items()}
+        self._spelled = {number: text.encode() for text, number in self._added.items()}
 
     @property
     def call(self) -> ToolCall | None:
         """What was called."""
-        return None if self._start is None else self._syntax.parsed(self._text[self._start :])
+        return None if self._begun is None else self._syntax.parsed(self._begun.decode(errors="replace"))
 
     @property
     def is_over(self) -> bool:
-        return self._start is not None and super().is_over
+        return self._begun is not None and super().is_over
 
     def masked(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits (V,), with -inf where a token may not come next."""
-        if self._start is not None:
+        if self._begun is not None:
             return super().masked(logits)
         if self._may_call or self._syntax.opening is None:
             return logits
@@ -57,7 +58,7 @@ class CallConstraint(Constraint):
     def ending(self, logits: torch.Tensor) -> torch.Tensor:
         """Once the length limit is reached: ends the turn, or a value of the call and then the call."""
         masked = self.masked(logits)
-        if self._start is None:
+        if self._begun is None:
             return only(sorted(self._backbone.stop_ids), masked)
         for is_number in (False, True):
             if closing := [token for token in self._closing(is_number) if masked[token] != -torch.inf]:
@@ -66,17 +67,22 @@ class CallConstraint(Constraint):
 
     def take(self, token: int) -> None:
         """The token was chosen."""
-        before = len(self._text)
-        self._text += self._stream.step(self._backbone.tokenizer.backend_tokenizer, token) or ""
-        if self._start is not None:
+        if self._begun is not None:
             super().take(token)
-        elif self._may_call and (answer := self._answer) is not None:
+            self._begun += self._bytes_of(token)
+            return
+        self._text += self._stream.step(self._backbone.tokenizer.backend_tokenizer, token) or ""
+        if self._may_call and (answer := self._answer) is not None:
             if token == self._syntax.opening:
-                self._start = before
-                opening = self._opening_text()
-                self._begin(self._grammar([_without(form, opening) for form in self._syntax.forms]), self._backbone)
+                self._begun = self._bytes_of(token)
+                forms = [_without(form, self._begun.decode()) for form in self._syntax.forms]
+                self._begin(self._grammar(forms), self._backbone)
             else:
                 self._begin_plainly(answer.lstrip())
+
+    def _bytes_of(self, token: int) -> bytes:
+        """As the grammar reads it; a decoder may add blanks between tokens, or turn other characters into them."""
+        return self._spelled.get(token) or self._tokens.decode_bytes([token])
 
     @property
     def _answer(self) -> str | None:
@@ -86,9 +92,6 @@ class CallConstraint(Constraint):
         _, is_over, answer = self._text.partition(CLOSE)
         return answer if is_over else None
 
-    def _opening_text(self) -> str:
-        return next(text for text, number in self._added.items() if number == self._syntax.opening)
-
     def _begin_plainly(self, begun: str) -> None:
         """Begins a call with which the turn begins, if it is clear by now which tool it is."""
         forms = [form for form in self._syntax.plain_forms if begun.startswith(_named(form))]
@@ -96,9 +99,9 @@ class CallConstraint(Constraint):
             return
         named = _named(forms[0])
         self._begin(self._grammar([_without(form, named) for form in forms]), self._backbone)
-        more = self._backbone.prompt.encode(begun.removeprefix(named))
+        more = self._tokens.greedy_tokenize(begun.removeprefix(named))
         if self._matcher.try_consume_tokens(more) == len(more):
-            self._start = len(self._text) - len(begun)
+            self._begun = begun.encode()
         else:  # it goes on as no call does
             self._may_call = False
 
@@ -144,9 +147,13 @@ class CallConstraint(Constraint):
             for value, piece in zip(form.pieces, form.pieces[1:], strict=False)
             if isinstance(value, Hole) and value.is_number == is_number and isinstance(piece, str)
         }
-        texts = {*behind, *(text[0] for text in behind)}
-        encoded = (self._backbone.tokenizer(text, add_special_tokens=False).input_ids for text in texts)
-        return {ids[0] for ids in encoded if ids}
+        return {self._first_token(text) for text in behind}
+
+    def _first_token(self, text: str) -> int:
+        """The shortest one that a text can begin with."""
+        special = next((number for one, number in self._added.items() if text.startswith(one)), None)
+        encoded = self._backbone.tokenizer(text[0], add_special_tokens=False).input_ids
+        return encoded[-1] if special is None else special  # some tokenizers put a blank's token before it
 
 
 def _named(form: CallForm) -> str:

@@ -6,7 +6,7 @@ They write calls as the released ones do; what does not matter for that is left 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 _CALLS = "{% for call in message.tool_calls %}{% set f = call.function %}"
@@ -141,17 +141,32 @@ class Family:
     stops: tuple[str, ...]
     plain: tuple[str, ...] = ()
 
-    def tokenizer(self, more: Sequence[str] = ()) -> PreTrainedTokenizerFast:
-        """Over single bytes, and these tokens."""
-        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-        bpe = Tokenizer(models.BPE(vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[]))
-        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        bpe.decoder = decoders.ByteLevel()
+    def tokenizer(self, more: Sequence[str] = (), *, with_blanks: bool = False) -> PreTrainedTokenizerFast:
+        """Over single bytes, and these tokens. `with_blanks`: as SentencePiece, it puts a blank before every text."""
+        bpe = _with_blanks() if with_blanks else _over_bytes()
         bpe.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in self.special])
         bpe.add_tokens([AddedToken(token, normalized=False) for token in (*self.plain, *more)])
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=self.stops[0])
         tokenizer.chat_template = self.template
         return tokenizer
+
+
+def _over_bytes() -> Tokenizer:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    bpe = Tokenizer(models.BPE(vocab={symbol: index for index, symbol in enumerate(alphabet)}, merges=[]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    return bpe
+
+
+def _with_blanks() -> Tokenizer:
+    symbols = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *map(chr, range(33, 127))]
+    vocab = {symbol: index for index, symbol in enumerate(symbols)}
+    bpe = Tokenizer(models.BPE(vocab=vocab, merges=[], unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    strip = decoders.Strip(" ", 1, 0)
+    bpe.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), strip])
+    return bpe
 
 
 _IM = ("<|im_start|>", "<|im_end|>")

@@ -18,10 +18,12 @@ Turn = tuple[CallConstraint, Backbone]
 MARKED = [name for name in FAMILIES if name not in ("Hermes", "Llama 3.1")]
 
 
-def turn_of(name: str, *more: str, opens_thinking: bool = False, may_call: bool = True) -> Turn:
+def turn_of(
+    name: str, *more: str, opens_thinking: bool = False, may_call: bool = True, with_blanks: bool = False
+) -> Turn:
     """A turn of a model without layers: the test says what it would write. `more`: tokens that it has, too."""
     family = FAMILIES[name]
-    tokenizer = family.tokenizer(more)
+    tokenizer = family.tokenizer(more, with_blanks=with_blanks)
     stop_ids = frozenset(tokenizer.convert_tokens_to_ids(list(family.stops)))
     prompt = Prompt(tokenizer)
     model = SimpleNamespace(config=LlamaConfig(vocab_size=len(tokenizer)))
@@ -54,19 +56,20 @@ def finish(turn: Turn, seed: int, limit: int = 60) -> None:
     raise AssertionError("the turn does not end")
 
 
-def opened(name: str) -> Turn:
-    turn = turn_of(name)
+def opened(name: str, *, with_blanks: bool = False) -> Turn:
+    turn = turn_of(name, with_blanks=with_blanks)
     opening = turn[0]._syntax.opening
     assert opening is not None
     turn[0].take(opening)
     return turn
 
 
+@pytest.mark.parametrize("with_blanks", [False, True])
 @pytest.mark.parametrize("name", MARKED)
-def test_any_call_that_is_begun_is_whole_and_fits_its_schema(name: str) -> None:
+def test_any_call_that_is_begun_is_whole_and_fits_its_schema(name: str, with_blanks: bool) -> None:
     tools = set()
     for seed in range(5):
-        turn = opened(name)
+        turn = opened(name, with_blanks=with_blanks)
         finish(turn, seed)
         call = turn[0].call
         assert call is not None
@@ -81,13 +84,16 @@ def test_any_call_that_is_begun_is_whole_and_fits_its_schema(name: str) -> None:
     assert len(tools) > 1
 
 
+@pytest.mark.parametrize("with_blanks", [False, True])
 @pytest.mark.parametrize("name", ["Hermes", "Llama 3.1", "Qwen3", "Llama 4", "Mistral"])
-def test_a_turn_that_begins_with_a_call_in_plain_text_is_one(name: str) -> None:
-    turn = turn_of(name)
+def test_a_turn_that_begins_with_a_call_in_plain_text_is_one(name: str, with_blanks: bool) -> None:
+    turn = turn_of(name, with_blanks=with_blanks)
     head = turn[0]._syntax.plain_forms[1].opening
-    write(turn, f"\n{head.partition('search')[0]}search")
-    assert turn[0].masked(torch.zeros(400)).isfinite().all()  # it may be anything yet
-    write(turn, '"')
+    *begun, last = turn[1].tokenizer(f'{head.partition("search")[0]}search"', add_special_tokens=False).input_ids
+    for token in begun:
+        turn[0].take(token)
+    assert turn[0].masked(torch.zeros(500)).isfinite().all()  # it may be anything yet
+    turn[0].take(last)
     finish(turn, 1, limit=0)
     call = turn[0].call
     assert call is not None
