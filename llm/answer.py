@@ -111,6 +111,17 @@ class Answer:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An answer that no model wrote: read off a table or computed from it, or named by the document."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    source: str  # where it comes from, as a clause: "the document names them"
+    how: str = ""  # how it comes from a table, in words
+    probability: float = 0.0  # that it is right, where that is known without the evidence
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 

@@ -19,6 +19,7 @@ from llm.answer import (
     AskOptions,
     Citation,
     Coverage,
+    Derived,
     Event,
     EvidenceFound,
     ReadingProgress,
@@ -28,10 +29,11 @@ from llm.answer import (
 from llm.attempts import REFUSAL, Attempt, Way, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
 from llm.citing import MAX_CITATIONS, cited
-from llm.close_reading import CloseReading, compose
+from llm.close_reading import CloseReading
 from llm.constants import with_value
 from llm.cost import Cost
 from llm.coverage import coverage_of
+from llm.derived import derive
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, is_of_another_kind, only_repeats, probability_of_answer
@@ -43,7 +45,6 @@ from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.reading import RESERVED_TOKENS
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
-from llm.tables import TableAnswer, answer_from_statements, answer_from_tables
 from llm.thinking import Thought
 from llm.tokens import Tokens
 
@@ -99,11 +100,14 @@ class Asking:
         if not self._is_clear():
             self._look()
         yield EvidenceFound(cited(self._best, None))
-        table = self._computed(self._best)
-        if table is not None:
-            yield self._delta(table.text)
+        derived = None
+        if not self._options.exact and self._options.form is None and self._best:
+            derived = derive(self._question, self._best, self._documents)
+        if derived is not None:
+            yield self._delta(derived.text)
             self._look()
-            yield Answered(self._answer_of_table(table, self._best))
+            probability = max(derived.probability, probability_of_answer(self._question, self._best, None))
+            yield Answered(self._composed(derived.text, derived.citations, probability, is_found=True, derived=derived))
         else:
             draft = yield from self._written()
             self._look()
@@ -180,16 +184,6 @@ class Asking:
         probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
         is_supported = is_found(probability, with_answer=is_quoted) and not is_other
         return Draft(attempt, written, probability, is_supported)
-
-    def _computed(self, ranked: Sequence[Ranked]) -> TableAnswer | None:
-        """What a table says: a row that is asked for by name, else only where the evidence is strong enough."""
-        if self._options.exact or self._options.form is not None or not ranked:
-            return None
-        if (amount := answer_from_statements(self._question, ranked)) is not None:
-            return amount
-        if not is_found(probability_of_answer(self._question, ranked, None), with_answer=False):
-            return None
-        return answer_from_tables(self._question, ranked)
 
     def _constraint(self, close: CloseReading | None) -> Constraint | None:
         """To the form that was asked for, or of choices and patterns a refusal; None: any text."""
@@ -329,13 +323,6 @@ class Asking:
             is_found=found, stopped=written.stopped, thinking=written.thinking,
         )  # fmt: skip
 
-    def _answer_of_table(self, table: TableAnswer, ranked: Sequence[Ranked]) -> Answer:
-        shown = {(citation.document, citation.page_index) for citation in table.citations}
-        excerpts = [each for each in excerpts_of(ranked, self._documents) if (each.leaf.id, each.page_index) in shown]
-        self._closes.append(compose(excerpts, self._backbone.prompt, self._backbone.context_tokens))
-        probability = max(table.probability, probability_of_answer(self._question, ranked, None))
-        return self._composed(table.text, table.citations, probability, is_found=True, how=table.how)
-
     def _composed(
         self,
         text: str,
@@ -345,21 +332,21 @@ class Asking:
         is_found: bool = False,
         stopped: bool = False,
         thinking: str = "",
-        how: str = "",
+        derived: Derived | None = None,
     ) -> Answer:
         return Answer(
             question=self._question,
             answer=text,
             found=is_found,
             citations=citations,
-            coverage=self._coverage(is_computed=bool(how)),
+            coverage=self._coverage(derived),
             timing=self._cost.timing(),
             model=self._backbone.name,
             confidence=probability,
             stopped=stopped,
             looked_at=self._looked.looks if self._looked else (),
             thinking=thinking,
-            how=how,
+            how=derived.how if derived else "",
         )
 
     def _stopped_early(self) -> Answer:
@@ -372,24 +359,23 @@ class Asking:
             self._question, STOPPED, False, (), coverage, self._cost.timing(), self._backbone.name, stopped=True
         )
 
-    def _coverage(self, *, is_computed: bool) -> Coverage:
+    def _coverage(self, derived: Derived | None) -> Coverage:
         total = self._desk.num_tokens(self._documents)
         if self._looked:
             return coverage_of(self._documents, tokens_total=total, tokens_read=total, pages_seen=None, shortened=None)
+        if derived is not None:
+            pages = {(citation.document, citation.page_index) for citation in derived.citations}
+            why = f"{derived.source}; the model read nothing for it"
+            return coverage_of(self._documents, tokens_total=total, tokens_read=0, pages_seen=pages, shortened=why)
         return coverage_of(
             self._documents,
             tokens_total=total,
             tokens_read=min(total, sum(len(close.token_ids) for close in self._closes)),
             pages_seen=set().union(*(close.pages for close in self._closes)),
-            shortened=self._why_not_whole(is_computed=is_computed),
-        )
-
-    def _why_not_whole(self, *, is_computed: bool) -> str:
-        if is_computed:
-            return "the answer stands in one table or was computed from all of its rows; the model read nothing for it"
-        return (
-            f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw only "
-            "the passages that fit it best; read them whole, and questions look over all of it"
+            shortened=(
+                f"{self._desk.why_not_whole(self._documents)} and they were not read whole yet, so this question saw "
+                "only the passages that fit it best; read them whole, and questions look over all of it"
+            ),
         )
 
 

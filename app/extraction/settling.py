@@ -7,12 +7,13 @@ model is asked again twice at most.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from app.extraction.completing import candidates_of, meant_by, sure_ones, with_places
 from app.extraction.field import Field, FieldKind
 from app.extraction.only import with_only_value
 from app.extraction.values import BadValue, value_of
-from app.extraction.whole import Candidate, candidates_of, meant_by, sure_ones, with_places
 from ingest.document import Document
 from llm.answer import Answer
+from llm.named import Candidate
 from llm.structured import Form
 
 AskAgain = Callable[[Form], Answer]  # the same question, answered with that form

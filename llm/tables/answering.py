@@ -5,11 +5,10 @@ rows; here the arithmetic is exact, and what may be wrong is only what was under
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from ingest.document import Document
-from llm.answer import Citation
+from llm.answer import Citation, Derived
 from llm.citing import MAX_CITATIONS, cite
 from llm.evidence.ranking import Ranked
 from llm.tables.asked import MOST_ROWS, AskedOfTable
@@ -23,7 +22,9 @@ _MOST_TABLES = 4
 _LONG = 8  # rows of a statement
 _MOST_PAGES = 1000  # of a document that statements are looked for on
 _MOST_SPANS = 1000  # of such a page, unless a passage was found there: a sheet has more
-_NAMED = 0.95  # share of the amounts looked up that are right (docs/BENCHMARKS.md)
+_COMPUTED = "the answer was computed from all rows of one table"
+_STATED = "the answer stands in a row of a table that the question names"
+_RIGHT = 0.95  # share of the amounts looked up that are right (docs/BENCHMARKS.md)
 _SURE = 0.27  # from this probability of both on, a table that was found first is believed
 _SURER = 0.66  # … and one that was found later
 _OPERATIONS = {
@@ -42,17 +43,7 @@ _OPERATIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TableAnswer:
-    """What a table says, how it was computed, and the rows that it rests on, at most three."""
-
-    text: str
-    how: str
-    citations: tuple[Citation, ...]
-    probability: float = 0.0  # that it is right, where that is known without the evidence
-
-
-def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
+def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> Derived | None:
     """The likeliest answer from the tables among ranked passages; None where nothing is likely enough."""
     best: tuple[float, Document, Grid, Computed] | None = None
     for place, (document, grid) in enumerate(_tables(ranked)):
@@ -67,10 +58,10 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> TableAnswer |
         return None
     _, document, grid, computed = best
     program = computed.program
-    return TableAnswer(", ".join(program.said), told(program, grid), _cited(document, grid, program))
+    return Derived(", ".join(program.said), _cited(document, grid, program), _COMPUTED, told(program, grid))
 
 
-def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> TableAnswer | None:
+def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> Derived | None:
     """The amount in the row that a question names, wherever in the documents of the passages it stands.
 
     Of several statements that have it, the first long one is gone by: reports state income, then balance, then cash
@@ -85,7 +76,7 @@ def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> TableAnsw
         return None
     _, document, looked = max(found, key=lambda item: _weight(item[0], item[2]))
     citation = cite(document, looked.statement.page_index, *looked.statement.row_ranges[looked.row])
-    return TableAnswer(looked.text, looked.how, (citation,), _NAMED) if citation.verified else None
+    return Derived(looked.text, (citation,), _STATED, looked.how, _RIGHT) if citation.verified else None
 
 
 def _statements(question: str, ranked: Sequence[Ranked]) -> Iterator[tuple[int, Document, Statement]]:

@@ -8,9 +8,9 @@ from its number to its postal code. No library reads addresses of any country fr
 import re
 from collections.abc import Iterator
 
-from app.extraction.whole.candidates import Candidate, Strength, lines
-from app.extraction.whole.vocabulary import has_legal_form
 from ingest.document import Document
+from llm.named.candidates import Candidate, Strength, lines
+from llm.named.vocabulary import has_legal_form
 
 _STREET = re.compile(
     r"\b(?:street|str|st|road|rd|avenue|ave|boulevard|blvd|lane|ln|drive|dr|highway|hwy|freeway|parkway|pkwy|place|plaza|"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.extraction.whole.candidates import Strength
-from app.extraction.whole.names import names
 from ingest.document import Document, Kind, Page
+from llm.named.candidates import Strength
+from llm.named.names import names
 
 SURE, HEAD = Strength.SURE, Strength.HEAD
 

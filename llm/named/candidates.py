@@ -1,6 +1,6 @@
-"""What may fill a field of text: a stretch of a page that is whole, be it a name or an address.
+"""A name or an address as it stands in a document, whole: what the document calls it, and how surely it is one.
 
-`app.extraction.whole.names` and `app.extraction.whole.addresses` find them; `app.extraction.whole.completing` chooses.
+`llm.named.names` and `llm.named.addresses` find them.
 """
 
 import re
@@ -30,6 +30,7 @@ class Candidate:
     end: int
     strength: Strength
     aliases: tuple[str, ...] = ()  # what the document calls it from there on, in plain words
+    is_party: bool = False  # named as one that an agreement is between
 
     @property
     def text(self) -> str:

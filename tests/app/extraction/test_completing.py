@@ -3,7 +3,7 @@
 import pytest
 
 from app.extraction import Field, FieldKind
-from app.extraction.whole import candidates_of, meant_by, sure_ones, with_places
+from app.extraction.completing import candidates_of, meant_by, sure_ones, with_places
 from ingest.document import Document, Kind, Page
 from llm.answer import Answer, Coverage, ModelName, Timing
 

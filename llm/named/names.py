@@ -6,13 +6,14 @@ first page, as on letterheads and receipts, come next. Anything else with capita
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from app.extraction.whole.addresses import is_address_line
-from app.extraction.whole.candidates import Candidate, Strength, lines, plain
-from app.extraction.whole.vocabulary import (
+from ingest.document import Document
+from llm.named.addresses import is_address_line
+from llm.named.candidates import Candidate, Strength, lines, plain
+from llm.named.vocabulary import (
     ABBREVIATED,
     INSIDE,
     NO_NAME,
@@ -21,7 +22,6 @@ from app.extraction.whole.vocabulary import (
     is_common_form,
     is_legal_form,
 )  # fmt: skip
-from ingest.document import Document
 
 _OPEN, _CLOSE, _QUOTES = "(（[", ")）]", "“”\"‘’'"
 _DEFINED = re.compile(r"[^()]{0,150}?[(]([^()]{2,160})[)]")
@@ -55,9 +55,10 @@ class _Token:
         return is_legal_form(self.text) or is_common_form(self.text)
 
 
-def names(leaf: Document) -> list[Candidate]:
-    """In the order of the document."""
-    found = [candidate for page_index in range(len(leaf.pages)) for candidate in _on_page(leaf, page_index)]
+def names(leaf: Document, pages: Iterable[int] | None = None) -> list[Candidate]:
+    """In the order of the document. `pages`: only on these, by index, as a thousand take seconds."""
+    looked_at = range(len(leaf.pages)) if pages is None else pages
+    found = [candidate for page_index in looked_at for candidate in _on_page(leaf, page_index)]
     terms = {alias for one in found for alias in one.aliases}
     single = [one for one in found if not _joins_terms(one, terms)]
     return _with_heads(single, list(_heads(leaf)))
@@ -78,7 +79,9 @@ def _with_heads(found: list[Candidate], heads: list[Candidate]) -> list[Candidat
             continue
         aliases = tuple(alias for one in sure for alias in one.aliases)
         strength = Strength.SURE if sure else Strength.HEAD
-        found = [one for one in found if one not in inside] + [replace(head, strength=strength, aliases=aliases)]
+        is_party = any(one.is_party for one in inside)
+        whole = replace(head, strength=strength, aliases=aliases, is_party=is_party)
+        found = [one for one in found if one not in inside] + [whole]
     return sorted(found, key=lambda one: (one.page_index, one.start))
 
 
@@ -224,7 +227,8 @@ def _between(text: str, runs: list[Candidate]) -> list[Candidate]:
         elif first_end is not None and _AND.fullmatch(_ASIDE.sub("", text[first_end : run.start])):
             is_party = True
         is_sure = is_party and len(run.words) > 1
-        marked.append(replace(run, strength=Strength.SURE) if is_sure else run)
+        strength = Strength.SURE if is_sure else run.strength
+        marked.append(replace(run, strength=strength, is_party=is_party))
     return marked
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.extraction.whole.addresses import addresses
 from ingest.document import Document, Kind, Page
+from llm.named.addresses import addresses
 
 
 def found(text: str) -> list[str]:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from app.extraction.field import Field, FieldKind
-from app.extraction.whole.addresses import addresses
-from app.extraction.whole.candidates import Candidate, Strength, holds, plain
-from app.extraction.whole.names import names
-from app.extraction.whole.vocabulary import COMMON, LEGAL
 from ingest.document import Document
 from llm.answer import Answer
 from llm.citing import MAX_CITATIONS, cite
+from llm.named.addresses import addresses
+from llm.named.candidates import Candidate, Strength, holds, plain
+from llm.named.names import names
+from llm.named.vocabulary import COMMON, LEGAL
 
 _SPLIT = re.compile(r"\s*(?:;|\n|•|,?\s+and\s+|,\s+(?=[A-Z]))\s*")
 _ALIKE = 0.82  # of difflib's ratio: a letter or two that recognition or the model got wrong
