@@ -19,8 +19,9 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import IO
 
 from ingest import serial
@@ -89,18 +90,27 @@ def _serve(call: bytes, answers: IO[bytes]) -> None:
         _limit_memory(limits.read_memory_bytes)
         result = task(*args, on_progress)
     except IngestError as error:
-        _answer_error(answers, type(error).__name__, str(error))
+        _answer_error(answers, type(error).__name__, _named(str(error), args, name))
     except MemoryError:
         _limit_memory(None)
         needed = f"more than the limit of {limits.read_memory_bytes // MIB:,} MiB of memory"
         _answer_error(answers, "ReaderFailed", f"{name} needed {needed}; raise the limit, or split the file")
     except Exception as error:  # the border of every reader  # noqa: BLE001
         sys.excepthook(type(error), error, error.__traceback__)
-        _answer_error(answers, "ReaderFailed", f"{name} made its reader fail ({type(error).__name__}: {error})")
+        said = _named(f"{type(error).__name__}: {error}", args, name)
+        _answer_error(answers, "ReaderFailed", f"{name} made its reader fail ({said})")
     else:
         write_frame(answers, b"R", result)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def _named(message: str, args: Sequence[object], name: str) -> str:
+    """What a library says of a file, with the file's name for its path: where copies lie is nobody's affair."""
+    for arg in args:
+        if isinstance(path := getattr(arg, "path", arg), PurePath):
+            message = message.replace(str(path), name)
+    return message
 
 
 class _Progress:

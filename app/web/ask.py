@@ -59,9 +59,9 @@ class AskPanel:
         page.load(self.arrive, [state.ask], [state.ask], **HIDDEN)
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
-        about_now = [state.chosen, state.shown]
-        gr.on([documents.change, state.shown.change], self.fit, about_now, [self.scope], **HIDDEN)
-        self.scope.select(self.act_scope, about_now, [self.scope], **HIDDEN)
+        left = [self.scope, self.answer, self.earlier, state.shown]
+        gr.on([documents.change, state.shown.change], self.fit, seen, left, **HIDDEN)
+        self.scope.select(self.act_scope, [state.chosen, state.shown], [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
         self.chips.select(self.put_suggested, put, [state.ask], **HIDDEN)
@@ -114,9 +114,14 @@ class AskPanel:
             None if gone else gr.skip(),
         )
 
-    def fit(self, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> str:
-        """What the question goes to, and whether the model can take it in at once."""
-        return self._scope(self._longleaf.entries(), chosen, shown)
+    def fit(
+        self, chosen: tuple[str, ...] | None, shown: KeptAnswer | None, conversation: str | None
+    ) -> tuple[Any, ...]:
+        """What the question goes to, and whether the model can take it in at once; an answer that is deleted goes."""
+        scope = self._scope(self._longleaf.entries(), chosen, shown)
+        if shown is None or self._is_current(shown):
+            return scope, gr.skip(), gr.skip(), gr.skip()
+        return scope, "", self._earlier(chosen, None, conversation), None
 
     def act_scope(self, event: gr.EventData, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> Any:
         """Pictures of pages are of another size from now on; not while something is read or answered."""
@@ -284,10 +289,10 @@ class AskPanel:
         return fragments.answered(answer, kept, permalink, [self._longleaf.page_of(cite) for cite in answer.citations])
 
     def _is_current(self, kept: KeptAnswer) -> bool:
-        """Whether the documents that it cites are still in the library."""
+        """Whether the documents that it is about are still in the library."""
         try:
-            for cite in kept.answer.citations:
-                self._longleaf.document(cite.document)
+            for document in {*kept.documents, *(cite.document for cite in kept.answer.citations)}:
+                self._longleaf.document(document)
         except LongleafAppError as error:
             log.info("an answer is not shown any more: %s", sentence_of(error))
             return False

@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "assets" / "samples"
 DESK, PHONE = (1440, 900, 1.0, False), (390, 844, 2.0, True)
 WITHIN_S = 900.0
+LOADED = "return [...document.images].every(image => image.complete || image.loading === 'lazy')"
 PASSWORD = "a password for pictures"
 HANDBOOK = ("BATCH.md", "GPU.md", "HTTP.md", "PAGE.md", "SETTINGS.md", "TEAM.md")  # twice what fits the model at once
 
@@ -85,7 +86,8 @@ class Page:
 
     def picture(self, name: str) -> None:
         """The state as it is now, and what axe-core finds in it."""
-        time.sleep(1.2)  # pictures and fonts
+        time.sleep(1.2)  # fonts, and what comes in softly
+        until("the pictures", lambda: self.browser.execute_script(LOADED))
         image = Image.open(BytesIO(self.browser.get_screenshot_as_png())).convert("RGB")
         image.save(self._folder / f"{name}.webp", quality=82, method=6)
         self.browser.execute_script(self._axe)

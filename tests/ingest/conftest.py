@@ -28,6 +28,7 @@ def eat_memory_slowly(on_progress):
     eaten = []
     while True: eaten.append(bytearray(16 * 2**20))
 def refuse(on_progress): raise UnreadableSource("it is damaged")
+def refuse_path(path, on_progress): raise UnreadableSource(f"it is damaged (cannot open '{path}')")
 def break_down(on_progress): raise LookupError("no such luck")
 def count(on_progress):
     for page in range(1, 4):

@@ -69,6 +69,8 @@ def test_errors_of_the_source_keep_their_class_and_the_child(sandbox: Sandbox, t
     before = run(sandbox, tasks.pid)
     with pytest.raises(UnreadableSource, match=r"^it is damaged$"):
         run(sandbox, tasks.refuse)
+    with pytest.raises(UnreadableSource, match=r"^it is damaged \(cannot open 'report.pdf'\)$"):  # nobody's folder
+        run(sandbox, tasks.refuse_path, Path("/home/of/somebody/1a2b3c"))
     assert run(sandbox, tasks.pid) == before
 
 

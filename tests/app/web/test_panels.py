@@ -201,9 +201,16 @@ def test_an_answer_about_a_deleted_document_is_not_shown_any_more(
 ) -> None:
     entry = services.longleaf.add(texts.lease)
     shown = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,), None))[-1][3]
+    other = services.longleaf.add(texts.notes)
     assert ask.describe((entry.id,), shown, None)[3] == SKIP
+    scope, *rest = ask.fit((other.id,), shown, None)
+    assert "The answer below is about <bdi>lease.txt</bdi>." in scope
+    assert rest == [SKIP] * 3
     services.longleaf.delete(entry.id)
     assert ask.describe((), shown, None)[3] == ""
+    scope, answer, _, shown_after = ask.fit((other.id,), shown, None)  # which was chosen before
+    assert "The answer below" not in scope
+    assert (answer, shown_after) == ("", None)
 
 
 def asked(ask: AskPanel, services: Services, source: Path, question: str = "When does the lease begin?") -> KeptAnswer:

@@ -27,7 +27,7 @@ def test_the_page_offers_sizes_and_takes_the_one_that_is_clicked(
     def click(px: str) -> str:
         return str(panel.act_scope(gr.EventData(None, {"act": "pictures", "arg": px}), (entry.id,), None))
 
-    assert "as pictures of 112 pixels, of 10 tokens each" in panel.fit((entry.id,), None)
+    assert "as pictures of 112 pixels, of 10 tokens each" in panel.fit((entry.id,), None, None)[0]
     shown = click("512")
     assert "as pictures of 512 pixels, of" in shown
     assert 'data-arg="512"' not in shown
