@@ -25,7 +25,7 @@ WEIGHTS_DTYPES = ("int8", "int4")  # of llm.loading.narrow
 KV_DTYPES = ("float32", "bfloat16", "int8", "int4")  # those of llm.kv.codec, whose import would bring torch
 
 # transformers loads torchao wherever it is installed, which warns of each kernel that it lacks and of its own old calls
-_LOUD = ("torchao", "torch.utils._pytree")
+_LOUD = ("torchao", "torch.utils._pytree", "accelerate")
 
 _NUMBERS: Mapping[str, tuple[Callable[[str], float], str]] = MappingProxyType(
     {
@@ -82,7 +82,7 @@ class Settings:
     dtype: str | None = None  # None: what suits the device
     adapter: Path | None = None  # a folder with a LoRA for the model, in peft's format
     threads: int | None = None  # None: taken from the cores that are free
-    experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in host memory; None: all on it
+    experts_gb: float | None = None  # 10^9 bytes of routed experts on a GPU, the others in memory; None: all of them
     page_images: str = "none"  # which pages a model with eyes sees as pictures, besides their text
     page_px: int = 1024  # the longer side of these pictures
     weights_dtype: str | None = None  # in what matrices are kept in memory; None: as they come

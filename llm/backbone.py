@@ -120,7 +120,8 @@ def load_backbone(
     `device` None takes CUDA where there is one, "auto" spreads a checkpoint over all that there is; `dtype` None takes
     bfloat16 where it is fast, else float32; `threads` None takes the cores that are free right now. `adapter` is a
     folder of peft's with a LoRA for the model.
-    `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU; None: all on it.
+    `experts_bytes` keeps routed experts in host memory but for so many bytes of them on the GPU, or for a CPU on disk
+    but for so many in memory; None: all where the rest is.
     `weights`: "int8" or "int4", in which dense matrices are kept; None: as they come. `mtp`: its extra layer guesses
     tokens ahead, if it has one. `page_px`: it sees page images of so many pixels on the longer side; None: text only.
     """
@@ -138,6 +139,7 @@ def load_backbone(
         loaded = load_checkpoint(
             str(name), dtype=chosen_dtype, device=chosen_device, with_eyes=page_px is not None,
             device_map=AUTO if is_spread else None,
+            experts_bytes=experts_bytes if chosen_device.type == "cpu" else None, cache_dir=cache_dir,
         )  # fmt: skip
     model, tokenizer, model_name = loaded
     if adapter is not None:
@@ -208,9 +210,18 @@ def _placed(model: PreTrainedModel, device: torch.device, experts_bytes: int | N
         torch.nn.Module.to(model, device)
         return model
     if device.type == "cpu":
-        raise ModelNotFound("experts can be kept in host memory for a GPU only, and the device is cpu; leave that out")
+        _check_experts(model)
+        return model
     keep_experts_in_host_memory(model, device, experts_bytes)
     return model
+
+
+def _check_experts(model: PreTrainedModel) -> None:
+    if not any(hasattr(module, "matrices") for module in model.modules()):
+        raise ModelNotFound(
+            f"a model of type {model.config.model_type!r} has no routed experts that could stay on disk; leave "
+            "--experts-gb out"
+        )
 
 
 def _dtype_of(dtype: str | None, device: torch.device) -> torch.dtype:

@@ -32,7 +32,8 @@ _SETTINGS = {
     "threads": click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: the free cores."),
     "experts_gb": click.option(
         "--experts-gb", type=click.FloatRange(min=0, min_open=True), metavar="GB",
-        help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU.",
+        help="Keep the routed experts of a mixture in host memory, but for so many GB of them on the GPU; for a CPU on "
+        "disk, but for so many in memory.",
     ),
     "page_images": click.option(
         "--page-images", type=click.Choice(PAGE_IMAGES),

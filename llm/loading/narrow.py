@@ -30,9 +30,13 @@ Narrowing = Callable[[torch.nn.Linear], torch.nn.Module]
 def narrow(model: PreTrainedModel, weights: str) -> None:
     """Changes the model in place. `weights` is one of WEIGHTS.
 
-    Raises ModelNotFound for experts of a layout that is not known, and where torchao is not installed.
+    Raises ModelNotFound for experts that lie on disk or in a layout that is not known, and where torchao is missing.
     """
     mixtures = list(experts_of(model, "--weights-dtype"))
+    if any(hasattr(experts, "matrices") for experts in mixtures):
+        raise ModelNotFound(
+            "experts that stay on disk are taken as they come; leave --weights-dtype or --experts-gb out"
+        )
     if importlib.util.find_spec("torchao") is None:
         raise ModelNotFound(
             f"keeping weights in {weights} needs torchao, which is not installed: pip install torchao==0.18.0"

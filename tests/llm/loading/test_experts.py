@@ -8,7 +8,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from app.bench.checkpoints import tiny
 from app.bench.exact import differences, reference, through_transformers
-from llm.backbone import load_backbone
 from llm.errors import ModelNotFound
 from llm.loading.experts import ExpertCache, keep_experts_in_host_memory
 
@@ -72,8 +71,3 @@ def test_a_model_without_experts_is_one_sentence() -> None:
         ModelNotFound, match=r"type 'llama' has no routed experts to keep in host memory; leave --exper"
     ):
         keep_experts_in_host_memory(LlamaForCausalLM(config), CPU, 1)
-
-
-def test_on_a_cpu_there_is_nothing_to_fetch(tiny_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match="for a GPU only, and the device is cpu; leave that out"):
-        load_backbone(str(tiny_folder), cache_dir=tmp_path, device="cpu", threads=1, experts_bytes=1)
