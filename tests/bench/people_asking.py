@@ -61,6 +61,8 @@ def main() -> None:
     options = parser.parse_args()
     contracts, receipts = sorted(DOCUMENTS.glob("contracts/*.pdf")), sorted(DOCUMENTS.glob("receipts/*.jpg"))
     documents = options.documents or [*contracts[:6], *receipts[:4]]
+    if not documents:
+        parser.error(f"there are no documents in {DOCUMENTS}; name some with --documents")
     people = [Person(f"person{number:02}") for number in range(options.people)]
     auth_file, ids = prepare(options.work_dir, documents, people)
     with server(options.work_dir / "data", auth_file) as (address, process):
@@ -72,8 +74,12 @@ def main() -> None:
         watching.start()
         began = time.monotonic()
         with ThreadPoolExecutor(len(people)) as pool:
-            for number, (person, client) in enumerate(zip(people, clients, strict=True)):
+            asking = [
                 pool.submit(ask_on, person, client, ids, number, began + 60 * options.minutes)
+                for number, (person, client) in enumerate(zip(people, clients, strict=True))
+            ]
+        for asked in asking:
+            asked.result()  # raises what went wrong outside of a question
         asked_s = time.monotonic() - began
         opened_s, refused = visits(clients, options.visitors)
         over.set()
