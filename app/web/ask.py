@@ -60,7 +60,8 @@ class AskPanel:
         page.load(self.describe, seen, about, **HIDDEN)
         state.chosen.change(self.describe, seen, about, **HIDDEN)
         left = [self.scope, self.answer, self.earlier, state.shown]
-        gr.on([documents.change, state.shown.change], self.fit, seen, left, **HIDDEN)
+        documents.change(self.fit, seen, left, **HIDDEN)
+        state.shown.change(self.fit_shown, [state.chosen, state.shown], [self.scope], **HIDDEN)  # not what it changes
         self.scope.select(self.act_scope, [state.chosen, state.shown], [self.scope], **HIDDEN)
         put = [state.ask, self.running]
         gr.on([self.question.submit, self.send.click], self.put, [self.question, *put], [state.ask], **HIDDEN)
@@ -122,6 +123,9 @@ class AskPanel:
         if shown is None or self._is_current(shown):
             return scope, gr.skip(), gr.skip(), gr.skip()
         return scope, "", self._earlier(chosen, None, conversation), None
+
+    def fit_shown(self, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> str:
+        return self._scope(self._longleaf.entries(), chosen, shown)
 
     def act_scope(self, event: gr.EventData, chosen: tuple[str, ...] | None, shown: KeptAnswer | None) -> Any:
         """Pictures of pages are of another size from now on; not while something is read or answered."""
