@@ -26,7 +26,7 @@ _MEANING_ASKED = re.compile(
 )
 _ACRONYMS = {"r&d": "research and development", "sg&a": "selling general administrative", "eps": "earnings per share"}
 _SENSES = {"sale": "revenu", "turnov": "revenu", "profit": "incom", "earn": "incom", "expens": "cost", "spend": "cost"}
-_SENSES |= {"spent": "cost", "expenditur": "cost", "stockhold": "sharehold", "taxat": "tax", "repres": "share"}
+_SENSES |= {"spent": "cost", "expenditur": "cost", "stockhold": "sharehold", "taxat": "tax"}
 _LOOSE = frozenset({"total", "net", "overal"})  # need not be said, nor stand there
 _EMPTY = frozenset(
     {"amount", "figur", "valu", "number", "compani", "fiscal", "year", "period", "end", "record", "report"}
