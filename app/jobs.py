@@ -9,7 +9,6 @@ or waited for that when the process ended, and each goes on where it was committ
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.errors import BadRequest, NotInLibrary, sentence_of
 from app.pace import pace
-from app.parked import Parked
+from app.parked import Parked, new_job_id
 from app.service import Longleaf
 from ingest.document import Problem
 from ingest.options import ReadOptions
@@ -82,7 +81,7 @@ class Jobs:
 
     def submit(self, sources: Sequence[tuple[Path, str]], options: ReadOptions = ReadOptions()) -> list[str]:  # noqa: B008
         """Queues (path, name as the person knows it); the jobs' ids, in the same order."""
-        jobs = [_Job(JobStatus(_new_id(), name), Path(path), options) for path, name in sources]
+        jobs = [_Job(JobStatus(new_job_id(), name), Path(path), options) for path, name in sources]
         self._queue(jobs, self._adding)
         return [job.status.id for job in jobs]
 
@@ -95,7 +94,7 @@ class Jobs:
         for status in self.jobs():
             if status.entry_id == entry.id and not status.is_finished:
                 return status.id
-        status = JobStatus(job_id or _new_id(), entry.name, entry_id=entry.id, problems=entry.problems)
+        status = JobStatus(job_id or new_job_id(), entry.name, entry_id=entry.id, problems=entry.problems)
         job = _Job(status, None, ReadOptions())
         self._queue([job], self._adding)
         return job.status.id
@@ -273,10 +272,6 @@ class _Lane:
                 self._waiting.remove(job)
             if not job.status.is_finished:
                 self._run(job)
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex[:12]
 
 
 def _shown(progress: ReadingProgress) -> dict[str, object]:
