@@ -96,6 +96,7 @@ class Answer:
     looked_at: tuple[Look, ...] = ()  # most looked at first; none where the question never met stored KV
     thinking: str = ""  # what a reasoning model wrote before its answer; never cited
     how: str = ""  # how an answer was computed from a table, in words
+    derived: bool = False  # no model wrote it (see Derived)
 
     def as_json(self) -> dict[str, Any]:
         """The object of `ask --json`, with the keys of DESIGN §7 and no others."""

@@ -347,6 +347,7 @@ class Asking:
             looked_at=self._looked.looks if self._looked else (),
             thinking=thinking,
             how=derived.how if derived else "",
+            derived=derived is not None,
         )
 
     def _stopped_early(self) -> Answer:
