@@ -21,10 +21,9 @@ from ingest.document import Document, Kind, Page
 from llm.evidence.lexical import question_terms, terms
 from llm.evidence.passages import cut
 from llm.prompt import NOT_FOUND, label
-from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered
+from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, num_unanswered
 from llm.training.sources import AskedTogether, Passage, Question
 
-_UNANSWERED_SHARE = 0.35
 _MOST_OTHERS = 8
 _MOST_RANKED = 60
 _NEIGHBOURS = 8  # the context that is left out is one of the nearest
@@ -191,7 +190,7 @@ def _left_out(
     index: _Index, golds: Sequence[Passage], shown: Sequence[Piece], asked: Sequence[Asked], rng: random.Random
 ) -> list[tuple[Passage, Question]]:
     """Questions that `shown` does not answer, of contexts near to those asked; as many as shall stay unanswered."""
-    wanted = round(len(asked) * _UNANSWERED_SHARE / (1 - _UNANSWERED_SHARE) + rng.random() - 0.5)
+    wanted = num_unanswered(asked, rng)
     near = _near(index, golds, {item.question for item in asked})
     known = {question.text for gold in golds for question in gold.questions}
     found: list[tuple[Passage, Question]] = []

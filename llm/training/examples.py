@@ -3,6 +3,7 @@
 Owns what is taught; `llm.training.mixture` and `llm.training.close` own what is drawn.
 """
 
+import random
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ FILE_NAMES = (
 _VAGUE_KINDS = ("squadshifts-reddit", "squadshifts-amazon_reviews", "friendsqa", "policyqa")  # "What did he say?"
 _LOOSE_KINDS = ("policyqa",)  # from one word to the whole text were marked for the same question
 _LEAST_LOOSE_WORDS = 3
+_UNANSWERED_SHARE = 0.33
+_LOOSE_UNANSWERED_SHARE = 0.1  # what the next text answers, this one often answers too
 _WORD = re.compile(r"[^\W_]{3,}")
 _COMMON = frozenset(
     _WORD.findall(
@@ -73,6 +76,12 @@ def is_unanswered(question: Question, kind: str, texts: Iterable[str]) -> bool:
     return all(
         len(asks - words(text)) >= needed and not any(answer in text.casefold() for answer in answers) for text in texts
     )
+
+
+def num_unanswered(asked: Iterable[Asked], rng: random.Random) -> int:
+    """How many unanswered questions belong beside these: about a third of all, fewer where the kind is loose."""
+    shares = (_LOOSE_UNANSWERED_SHARE if item.kind in _LOOSE_KINDS else _UNANSWERED_SHARE for item in asked)
+    return round(sum(share / (1 - share) for share in shares) + rng.random() - 0.5)
 
 
 def answer_text(question: Question, passage: Passage) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 from llm.prompt import NOT_FOUND, label
 from llm.training.close import CloseReadings
 from llm.training.confusions import Confusions
-from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, taught, words
+from llm.training.examples import FILE_NAMES, Asked, Example, is_unanswered, num_unanswered, taught, words
 from llm.training.forms import form_passage
 from llm.training.sources import AskedTogether, Passage
 
@@ -32,7 +32,7 @@ KIND_SHARES: Mapping[str, float] = {
     "form": 0.07,
     "code": 0.04,
 }
-_UNANSWERED_SHARE = 0.3
+_KEPT_FOR_UNANSWERED = 0.3  # of the most questions of a document
 _SEVERAL_PASSAGES_SHARE = 0.45
 _CLOSE_SHARE = 0.75  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
@@ -134,11 +134,10 @@ class Mixture:
         passages = self._with_others(first)
         known = list({asked.question: asked for passage in passages for asked in taught(passage)}.values())
         self._rng.shuffle(known)
-        foreign = round(max_questions * _UNANSWERED_SHARE)
+        foreign = round(max_questions * _KEPT_FOR_UNANSWERED)
         asked = known[: max_questions - foreign]
         already = sum(item.answer == NOT_FOUND for item in asked)
-        wanted = round(len(asked) * _UNANSWERED_SHARE / (1 - _UNANSWERED_SHARE) + self._rng.random() - 0.5) - already
-        for _ in range(wanted):
+        for _ in range(num_unanswered(asked, self._rng) - already):
             swapped = self.foreign_question(self._rng.choice(passages), passages)
             if swapped and all(swapped.question != item.question for item in (*known, *asked)):
                 asked.append(swapped)

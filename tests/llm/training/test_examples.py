@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from llm.prompt import NOT_FOUND, Prompt
 from llm.training.code import code_passages
-from llm.training.examples import Example, answer_text, load_passages
+from llm.training.examples import Asked, Example, answer_text, load_passages, num_unanswered
 from llm.training.forms import form_passage
 from llm.training.mixture import Mixture
 from llm.training.packing import join, pack_example
@@ -58,6 +58,14 @@ def test_of_loosely_marked_answers_the_longest_that_can_be_read_alone_is_taught(
     assert answer_text(question, Passage("policyqa", context, (question,))) == "your postal address to our partners"
     assert answer_text(question, Passage("friendsqa", context, (question,))) == "may"
     assert answer_text(Question("Do you share?", ("may",)), Passage("policyqa", context, ())) is None
+
+
+@pytest.mark.parametrize(("kind", "share"), [("qamr", 0.33), ("policyqa", 0.1)])
+def test_what_texts_answer_alike_is_seldom_taught_as_unanswered(kind: str, share: float) -> None:
+    rng = random.Random(7)
+    asked = [Asked(f"question {number}?", "yes", kind) for number in range(4)]
+    unanswered = sum(num_unanswered(asked, rng) for _ in range(2_000))
+    assert unanswered / (unanswered + 4 * 2_000) == pytest.approx(share, abs=0.02)
 
 
 def is_written(answer: str, document: str) -> bool:
