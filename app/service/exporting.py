@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from app.service.values import Conversation, KeptAnswer
-from llm.answer import Citation, Coverage
+from llm.answer import Answer, Citation
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _AT_LINE_START = re.compile(r"^(\s*)([-+>]|\d+[.)])(?=\s)", re.MULTILINE)
@@ -31,7 +31,7 @@ def _markdown(kept: KeptAnswer) -> Iterator[str]:
         yield f"{number}. **{_plain(cite.source)}{_place(cite)}**: “{_plain(cite.quote)}” ({_checked(cite)})"
     if answer.citations:
         yield ""
-    yield from (f"{coverage_sentence(answer.coverage)} {_plain(answer.model.name)}, {kept.asked_at}.", "")
+    yield from (_plain(_below(kept)), "")
     if kept.verdict:
         yield from (f"Judged {kept.verdict}{': ' + _plain(kept.note) if kept.note else ''}.", "")
 
@@ -55,18 +55,42 @@ def _html(kept: KeptAnswer) -> str:
     said = html.escape(answer.answer.strip()).replace("\n", "<br>")
     return (
         f"<section><h2>{html.escape(answer.question)}</h2><p>{said}</p>{f'<ol>{rows}</ol>' if rows else ''}<footer>"
-        f"{coverage_sentence(answer.coverage)} {html.escape(answer.model.name)}, {kept.asked_at}.{judged}"
-        "</footer></section>"
+        f"{html.escape(_below(kept))}{judged}</footer></section>"
     )
 
 
-def coverage_sentence(coverage: Coverage) -> str:
-    """What the model saw; what was left out is counted, never unsaid."""
-    left_out = f" {len(coverage.left_out):,} left out." if coverage.left_out else ""
-    return (
+def _below(kept: KeptAnswer) -> str:
+    """How it was computed, what the model saw, which model that was, and when."""
+    answer = kept.answer
+    how = f"From the table: {answer.how}. " if answer.how else ""
+    name = "" if is_unseen(answer) else f"{answer.model.name}, "
+    return f"{how}{coverage_sentence(answer)} {name}{kept.asked_at}."
+
+
+def coverage_sentence(answer: Answer) -> str:
+    """What the model saw, or that none wrote this; what was left out is counted, never unsaid."""
+    coverage, left_out = answer.coverage, answer.coverage.left_out
+    read = (
         f"Read {coverage.pages_read:,} of {coverage.pages_total:,} pages, {coverage.tokens_read:,} of "
-        f"{coverage.tokens_total:,} tokens.{left_out}"
+        f"{coverage.tokens_total:,} tokens."
     )
+    if is_unseen(answer):
+        read, left_out = origin(answer), left_out[1:]  # the first says that the model saw nothing (llm.coverage)
+    elif answer.derived:
+        read = f"{origin(answer)} {read}"
+    return f"{read} {len(left_out):,} left out." if left_out else read
+
+
+def origin(answer: Answer) -> str:
+    """Where an answer comes from that no model wrote."""
+    if answer.how:
+        return "Worked out from a table, not written by the model."
+    return "Looked up in the document, not written by the model."
+
+
+def is_unseen(answer: Answer) -> bool:
+    """Whether no model took part in it, neither to write it nor to look over what was read."""
+    return answer.derived and answer.coverage.tokens_read < answer.coverage.tokens_total
 
 
 def _place(cite: Citation) -> str:

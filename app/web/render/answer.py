@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from app.service import Conversation, Entry, KeptAnswer
+from app.service.exporting import is_unseen
 from app.service.values import VERDICTS, Room
 from app.web.render.basics import bar, button, documents, duration, escape, icon, name, pages, place, tokens
 from app.web.render.fit import fit
@@ -13,7 +14,7 @@ from app.web.render.previews import preview
 from app.web.render.quotes import is_row, quoted, with_gaps
 from app.web.texts import noted, number, t, tn
 from ingest.document import Page
-from llm.answer import Answer, Citation, Coverage, ReadingProgress, Timing
+from llm.answer import Answer, Citation, Coverage, ReadingProgress
 
 STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
 MAX_LEFT_OUT_SHOWN = 100
@@ -84,8 +85,8 @@ def answered(
     address = f' data-address="answer={kept.number}" {done}' if kept else ""
     return (
         f'<article class="ll-answer" aria-live="polite"{address}>{_asked(answer.question)}{_body(answer, cited)}'
-        f"{tools(kept, permalink) if kept else ''}{_citations(answer, cited)}{coverage_line(answer.coverage)}"
-        f"{timing_line(answer.timing, answer.model.name)}{_feedback(kept) if kept else ''}</article>"
+        f"{tools(kept, permalink) if kept else ''}{_citations(answer, cited)}{coverage_line(answer)}"
+        f"{timing_line(answer)}{_feedback(kept) if kept else ''}</article>"
     )
 
 
@@ -184,41 +185,61 @@ def _citation(index: int, cite: Citation, page: Page | None) -> str:
     )
 
 
-def coverage_line(coverage: Coverage) -> str:
-    """One line on what the model saw, opening into what it did not."""
-    read, total = number(coverage.pages_read), pages(coverage.pages_total)
-    if coverage.tokens_read >= coverage.tokens_total:
-        line = t("Read {read} of {pages}, all {tokens}.", read=read, pages=total, tokens=tokens(coverage.tokens_total))
-    else:
-        line = t(
-            "Only the best passages were shown to the model: {seen} of {tokens}, from {read} of {pages}.",
-            seen=number(coverage.tokens_read), tokens=tokens(coverage.tokens_total), read=read, pages=total,
-        )  # fmt: skip
-    whole = coverage.tokens_read >= coverage.tokens_total and not coverage.left_out
-    css = "ll-coverage" + ("" if whole else " ll-coverage-part")
-    if not coverage.left_out:
+def coverage_line(answer: Answer) -> str:
+    """One line on what the model saw, or that none wrote this, opening into what was left out."""
+    line, left_out = _read(answer.coverage), answer.coverage.left_out
+    if is_unseen(answer):
+        line, left_out = _origin(answer), left_out[1:]  # the first says that the model saw nothing (llm.coverage)
+    elif answer.derived:
+        line = f"{_origin(answer)} {line}"
+    is_part = bool(left_out) or (not answer.derived and answer.coverage.tokens_read < answer.coverage.tokens_total)
+    css = f"ll-coverage{' ll-coverage-part' if is_part else ''}"
+    if not left_out:
         return f'<p class="{css}">{line}</p>'
     items = "".join(
         f"<li>{name(item.source)}{', ' + t('page {n}', n=item.page) if item.page is not None else ''}: "
         f"{escape(item.reason)}</li>"
-        for item in coverage.left_out[:MAX_LEFT_OUT_SHOWN]
+        for item in left_out[:MAX_LEFT_OUT_SHOWN]
     )
-    hidden = len(coverage.left_out) - MAX_LEFT_OUT_SHOWN
+    hidden = len(left_out) - MAX_LEFT_OUT_SHOWN
     more = f"<li>{t('… and {n} more.', n=number(hidden))}</li>" if hidden > 0 else ""
-    left_out = tn("{n} thing left out", "{n} things left out", len(coverage.left_out))
-    return f'<details class="{css}"><summary>{line} {left_out}</summary><ul>{items}{more}</ul></details>'
+    counted = tn("{n} thing left out", "{n} things left out", len(left_out))
+    return f'<details class="{css}"><summary>{line} {counted}</summary><ul>{items}{more}</ul></details>'
 
 
-def timing_line(timing: Timing, model: str) -> str:
-    """ "38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, 12 tokens/s"."""
-    parts = [
-        t("{reused} reused, {read} read", reused=tokens(timing.reused_tokens), read=number(timing.new_tokens)),
-        t("first word after {time}", time=duration(timing.first_token_s)),
-        t("{time} in all", time=duration(timing.total_s)),
-    ]
+def _origin(answer: Answer) -> str:
+    if answer.how:
+        return t("Worked out from a table, not written by the model.")
+    return t("Looked up in the document, not written by the model.")
+
+
+def _read(coverage: Coverage) -> str:
+    """What the model saw."""
+    read, total = number(coverage.pages_read), pages(coverage.pages_total)
+    if coverage.tokens_read >= coverage.tokens_total:
+        return t("Read {read} of {pages}, all {tokens}.", read=read, pages=total, tokens=tokens(coverage.tokens_total))
+    if not coverage.tokens_read:
+        return t("Nothing of {pages} was shown to the model.", pages=total)
+    return t(
+        "Only the best passages were shown to the model: {seen} of {tokens}, from {read} of {pages}.",
+        seen=number(coverage.tokens_read), tokens=tokens(coverage.tokens_total), read=read, pages=total,
+    )  # fmt: skip
+
+
+def timing_line(answer: Answer) -> str:
+    """ "38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, 12 tokens/s; LeafMoE-135M."
+
+    Where no model took part, only the time.
+    """
+    timing = answer.timing
+    parts = [t("{time} in all", time=duration(timing.total_s))]
     if timing.decode_tokens_per_s:
         parts[-1] += f", {number(timing.decode_tokens_per_s, 1)} {t('tokens')}/s"
-    return f'<p class="ll-meta ll-timing">{"; ".join(parts)}; {escape(model)}.</p>'
+    if not is_unseen(answer):
+        reused, read = tokens(timing.reused_tokens), number(timing.new_tokens)
+        first = t("first word after {time}", time=duration(timing.first_token_s))
+        parts = [t("{reused} reused, {read} read", reused=reused, read=read), first, *parts, escape(answer.model.name)]
+    return f'<p class="ll-meta ll-timing">{"; ".join(parts)}.</p>'
 
 
 def earlier(answers: Sequence[KeptAnswer], shown: KeptAnswer | None, conversation: Conversation | None) -> str:

@@ -73,7 +73,7 @@ def _answer(at: int, answer: Answer, cited: Sequence[Page | None]) -> str:
         for index, (cite, page) in enumerate(zip(answer.citations, cited, strict=True))
     )
     evidence = f'<ol class="ll-docs">{rows}</ol>' if rows else ""
-    return f"{body}{evidence}{coverage_line(answer.coverage)}"
+    return f"{body}{evidence}{coverage_line(answer)}"
 
 
 def _took(comparison: Comparison, packaged: str) -> str:

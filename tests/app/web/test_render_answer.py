@@ -6,6 +6,7 @@ from app.service import Conversation, KeptAnswer
 from app.service.values import Room
 from app.web.render import answer as fragments
 from app.web.render.basics import duration, escape, size
+from app.web.texts import speaking
 from llm.answer import Answer, Citation, Coverage, LeftOut, ReadingProgress
 from tests.app.web.test_render_library import entry
 
@@ -32,23 +33,48 @@ def test_verified_and_unverified_are_told_apart_in_words(answer: Answer, cite: C
 
 
 def test_cost_is_one_line(answer: Answer) -> None:
-    assert fragments.timing_line(answer.timing, "LeafMoE-135M") == (
+    assert fragments.timing_line(answer) == (
         '<p class="ll-meta ll-timing">38,211 tokens reused, 0 read; first word after 0.8 s; 5.1 s in all, '
         "12.4 tokens/s; LeafMoE-135M.</p>"
     )
 
 
-def test_whole_reading_is_said_plainly() -> None:
-    assert fragments.coverage_line(Coverage(1, 12, 12, 900, 900)) == (
+def test_whole_reading_is_said_plainly(answer: Answer) -> None:
+    assert fragments.coverage_line(replace(answer, coverage=Coverage(1, 12, 12, 900, 900))) == (
         '<p class="ll-coverage">Read 12 of 12 pages, all 900 tokens.</p>'
     )
 
 
-def test_partial_reading_is_said_as_plainly_with_what_was_left_out() -> None:
-    shown = fragments.coverage_line(Coverage(1, 300, 4, 90_000, 900, (LeftOut("<b>.pdf", 7, "too long & wide"),)))
+def test_partial_reading_is_said_as_plainly_with_what_was_left_out(answer: Answer) -> None:
+    part = Coverage(1, 300, 4, 90_000, 900, (LeftOut("<b>.pdf", 7, "too long & wide"),))
+    shown = fragments.coverage_line(replace(answer, coverage=part))
     assert "Only the best passages were shown to the model: 900 of 90,000 tokens, from 4 of 300 pages." in shown
     assert "1 thing left out" in shown
     assert "<bdi>&lt;b&gt;.pdf</bdi>, page 7: too long &amp; wide" in shown
+
+
+def test_an_answer_that_no_model_wrote_says_so_and_names_none(answer: Answer) -> None:
+    unseen = Coverage(1, 300, 1, 90_000, 0, (LeftOut("a.pdf", None, "the model read nothing for it"),))
+    looked_up = replace(answer, derived=True, coverage=unseen)
+    assert fragments.coverage_line(looked_up) == (
+        '<p class="ll-coverage">Looked up in the document, not written by the model.</p>'
+    )
+    assert fragments.timing_line(looked_up) == '<p class="ll-meta ll-timing">5.1 s in all, 12.4 tokens/s.</p>'
+    computed = replace(looked_up, how="number of rows", coverage=replace(unseen, left_out=(*unseen.left_out,) * 2))
+    assert "Worked out from a table, not written by the model. 1 thing left out<" in fragments.coverage_line(computed)
+    with speaking("de"):
+        assert "Im Dokument nachgeschlagen, nicht vom Modell geschrieben." in fragments.coverage_line(looked_up)
+
+
+def test_a_model_that_looked_and_did_not_write_has_read_what_it_read(answer: Answer) -> None:
+    shown = fragments.coverage_line(replace(answer, derived=True))
+    assert "Looked up in the document, not written by the model. Read 12 of 12 pages, all 38,211 tokens." in shown
+    assert "LeafMoE-135M" in fragments.timing_line(replace(answer, derived=True))
+
+
+def test_nothing_shown_to_the_model_is_not_called_its_best_passages(answer: Answer) -> None:
+    shown = fragments.coverage_line(replace(answer, coverage=Coverage(1, 12, 0, 900, 0)))
+    assert shown == '<p class="ll-coverage ll-coverage-part">Nothing of 12 pages was shown to the model.</p>'
 
 
 def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
