@@ -24,7 +24,8 @@ TEXTS = {"t", "tn", "noted"}
 # What is no text of the page: the log, what only programs see, what is said before there is a page, messages to us.
 NOT_SAID = {
     "BadSetting", "info", "warning", "error", "exception", "getLogger", "ContextVar", "compile", "Counter", "Histogram",
-    "GaugeMetricFamily", "UnknownToken", "on_text", "print", "Color", "APIRouter", "Lock", "find", "get",
+    "GaugeMetricFamily", "CounterMetricFamily", "UnknownToken", "on_text", "print", "Color", "APIRouter", "Lock",
+    "find", "get",
 }  # fmt: skip
 NAMES = {"STYLE", "_MORE", "CONTENT_POLICY", "HEADERS", "SANS", "MONO", "TABLE_TYPES", "CONTENT_TYPE"}
 FOR_PROGRAMS = {
