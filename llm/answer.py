@@ -74,6 +74,15 @@ class Timing:
     decode_tokens_per_s: float
 
 
+@dataclass(slots=True)
+class ExpertUse:
+    """How often a routed expert that was needed had been fetched before, and lay where it is computed."""
+
+    hits: int = 0
+    misses: int = 0
+    fetched_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelName:
     """Which weights answered. `revision` is a hash of them, or the hub's commit."""

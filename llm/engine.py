@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -16,7 +17,7 @@ import psutil
 import torch
 
 from ingest.document import Document
-from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
+from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ExpertUse, ModelName, ReadingProgress
 from llm.asking import Asking
 from llm.attribution import Influence, around_citations, influences
 from llm.backbone import Backbone, device_of, load_backbone
@@ -28,6 +29,7 @@ from llm.evidence.embedding import Embedder
 from llm.eyes import ShownPages
 from llm.fitting import Memory, Pictures
 from llm.kv.codec import KVDtype
+from llm.loading.experts import use_of_experts
 from llm.memory import give_back
 from llm.pages import PageSource
 from llm.tools.asking import AskingWithTools, named_with_tools
@@ -169,6 +171,12 @@ class Engine:
     def model(self) -> ModelName:
         name = self._backbone.name
         return name if self._backbone.calls is None else named_with_tools(name)
+
+    @property
+    def expert_use(self) -> ExpertUse | None:
+        """Of routed experts that are fetched, since the model was loaded; None where none are."""
+        use = use_of_experts(self._backbone.model)
+        return None if use is None else replace(use)
 
     @property
     def context_tokens(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from app.service import Entry
-from llm.answer import Answer, Citation, Coverage, LeftOut
+from llm.answer import Answer, Citation, Coverage, ExpertUse, LeftOut
 
 SHOWN_LEFT_OUT = 5
 SHOWN_WORDS = 8
@@ -81,6 +81,16 @@ def timing_line(answer: Answer) -> str:
         f"{timing.total_s:.1f} s in all, {timing.first_token_s:.1f} s to the first word; read {timing.new_tokens:,} "
         f"new tokens in {timing.read_s:.1f} s and reused {timing.reused_tokens:,}; wrote "
         f"{timing.decode_tokens_per_s:.0f} tokens a second with {answer.model.name}."
+    )
+
+
+def expert_line(model: str, use: ExpertUse) -> str:
+    """How often a routed expert was there already, since the model was loaded, and what was fetched."""
+    times = use.hits + use.misses
+    share = f" ({use.hits / times:.0%})" if times else ""
+    return (
+        f"Of {_count(times, 'use')} of routed experts in {model}, {use.hits:,}{share} found theirs in place; "
+        f"{size(use.fetched_bytes)} were fetched."
     )
 
 

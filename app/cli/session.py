@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.cli.output import expert_line
 from app.cli.progress import Progress
 from app.errors import AmbiguousName, BadRequest, NotInLibrary, SourceNotFound
 from app.service import Entry, Longleaf
@@ -16,11 +17,13 @@ SHOWN_PROBLEMS = 5
 
 @contextmanager
 def session(settings: Settings) -> Iterator[tuple[Longleaf, Progress]]:
-    """The library and what shows progress on standard error."""
+    """The library and what shows progress on standard error; at the end, how routed experts were fetched."""
     with Progress() as progress:
         longleaf = Longleaf(settings, on_text=progress.text)
         try:
             yield longleaf, progress
+            for model, use in longleaf.expert_uses().items():
+                progress.text(expert_line(model, use))
         finally:
             longleaf.close()
 

@@ -31,14 +31,13 @@ from app.service.watching import Watcher
 from app.settings import Settings
 from ingest.document import Document, Page
 from ingest.options import ReadOptions
-from llm.answer import Answer, Answered, AskOptions, Citation, Event, ReadingProgress
+from llm.answer import Answer, Answered, AskOptions, Citation, Event, ExpertUse, ReadingProgress
 from llm.errors import BadQuestion
 from llm.remote.address import is_remote
 
 if TYPE_CHECKING:
     from app.service.engine import AnyEngine
     from llm.attribution import Influence
-
 
 PICTURE_SIZES_PX = (512, 768, 1024, 1536)  # what a page's picture may be, beside the size that was set
 
@@ -274,6 +273,10 @@ class Longleaf:
         for watcher in self._watchers:
             watcher.deleted(receipt)
         return receipt
+
+    def expert_uses(self) -> dict[str, ExpertUse]:
+        """By the name of the model, of those that are loaded and fetch their routed experts."""
+        return {one.model.name: use for one in self._loaded_engines() if (use := one.expert_use) is not None}
 
     def close(self) -> None:
         self._library.close()

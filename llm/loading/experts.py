@@ -9,7 +9,6 @@ On a CPU the two places are one memory: tests run it so. It has not been run on 
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from types import MethodType
 from typing import Any, cast
@@ -19,6 +18,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
+from llm.answer import ExpertUse
 from llm.errors import ModelNotFound
 
 _NAME = "longleaf_fetched"
@@ -40,15 +40,6 @@ def weights_of(held: Held) -> Matrices:
     """As numbers to compute with."""
     gate_up, down = (one if isinstance(one, torch.Tensor) else cast(torch.Tensor, one.weight) for one in held)
     return gate_up, down
-
-
-@dataclass(slots=True)
-class ExpertUse:
-    """How often an expert that was needed lay on the device already."""
-
-    hits: int = 0
-    misses: int = 0
-    fetched_bytes: int = 0
 
 
 class ExpertCache:
@@ -78,6 +69,17 @@ class ExpertCache:
         self.use.fetched_bytes += size
         return weights_of(self._kept[key])
 
+    def serve(self, experts: Any) -> None:
+        """From now on a layer's experts are fetched as tokens are routed to them."""
+        compute_one_by_one(experts, partial(self.fetch, experts))
+        experts.fetched_by = self
+
+
+def use_of_experts(model: PreTrainedModel) -> ExpertUse | None:
+    """Goes on counting while the model runs; None where all experts lie where the rest does."""
+    caches = (module.fetched_by for module in model.modules() if hasattr(module, "fetched_by"))
+    return next((cache.use for cache in caches), None)
+
 
 def keep_experts_in_host_memory(model: PreTrainedModel, device: torch.device, budget_bytes: int) -> ExpertCache:
     """Moves everything but the routed experts to `device`. Raises ModelNotFound for experts of another layout."""
@@ -89,7 +91,7 @@ def keep_experts_in_host_memory(model: PreTrainedModel, device: torch.device, bu
         )
     cache = ExpertCache(device, budget_bytes)
     for experts in found:
-        compute_one_by_one(experts, partial(cache.fetch, experts))
+        cache.serve(experts)
     _move_the_rest(model, device, {id(module) for experts in found for module in experts.modules()})
     return cache
 

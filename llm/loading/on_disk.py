@@ -5,7 +5,6 @@ one block, as Llama 4's do, they are read from it; else transformers joins them 
 folder is given up as soon as its files are open: they last as long as the process, and nothing is left behind.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from safetensors import safe_open
 from transformers import PretrainedConfig, PreTrainedModel
 
 from llm.errors import ModelNotFound
-from llm.loading.experts import ExpertCache, compute_one_by_one, experts_of
+from llm.loading.experts import ExpertCache, experts_of
 
 _BLOCKS = ("gate_up_proj", "down_proj")
 
@@ -82,7 +81,7 @@ def fetch_from_disk(model: PreTrainedModel, budget_bytes: int) -> ExpertCache:
         for block, on_disk in blocks.items():
             delattr(experts, block)
             setattr(experts, block, on_disk)
-        compute_one_by_one(experts, partial(cache.fetch, experts))
+        cache.serve(experts)
     remove_hook_from_module(model, recurse=True)
     del model.hf_device_map  # nothing is carried any more
     return cache

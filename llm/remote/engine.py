@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.document import Document
-from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ModelName, ReadingProgress
+from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ExpertUse, ModelName, ReadingProgress
 from llm.citing import cited
 from llm.coverage import coverage_of
 from llm.errors import BadQuestion
@@ -80,6 +80,11 @@ class RemoteEngine:
 
     def memory(self, num_tokens: int) -> Memory | None:
         """None: it is the server's."""
+        return None
+
+    @property
+    def expert_use(self) -> ExpertUse | None:
+        """None: the server knows."""
         return None
 
     @property

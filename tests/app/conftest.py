@@ -20,6 +20,7 @@ from llm.answer import (
     Coverage,
     Event,
     EvidenceFound,
+    ExpertUse,
     ModelName,
     ReadingProgress,
     TextDelta,
@@ -39,6 +40,7 @@ class FakeEngine:
         self.state_dir = state_dir
         self.calls: list[str] = []
         self.during_reading: Callable[[], object] = lambda: None
+        self.expert_use: ExpertUse | None = None
 
     def memory(self, num_tokens: int) -> Memory | None:
         return Memory(1024 * num_tokens, 5 * 1024**3)

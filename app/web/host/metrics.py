@@ -17,11 +17,11 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from app.jobs import Jobs
-from app.service import Entry, Receipt
-from llm.answer import Answer
+from app.service import Entry, Longleaf, Receipt
+from llm.answer import Answer, ExpertUse
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
@@ -49,13 +49,21 @@ class Metrics:
         self._deleted = Counter("longleaf_documents_deleted", "Documents that were deleted", registry=self.registry)
         self._requests = Counter("longleaf_http_requests", "Requests by status", ["status"], registry=self.registry)
         self.registry.register(_Now(num_waiting, self._jobs_of))
+        self.registry.register(_Experts(self._uses))
         self._followed: weakref.WeakSet[Jobs] = weakref.WeakSet()
+        self._libraries: weakref.WeakSet[Longleaf] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def follow(self, jobs: Jobs) -> None:
         """Counts these jobs, too, as long as they live."""
         with self._lock:
             self._followed.add(jobs)
+
+    def watch(self, library: Longleaf) -> Longleaf:
+        """Counts what its models do, too, as long as it lives; one model of several libraries once."""
+        with self._lock:
+            self._libraries.add(library)
+        return library
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
@@ -82,6 +90,11 @@ class Metrics:
             followed = list(self._followed)
         return Counted(status.stage for jobs in followed for status in jobs.jobs())
 
+    def _uses(self) -> list[ExpertUse]:
+        with self._lock:
+            libraries = list(self._libraries)
+        return list({name: use for library in libraries for name, use in library.expert_uses().items()}.values())
+
 
 class _Now:
     """What goes on at the moment of asking."""
@@ -101,3 +114,24 @@ class _Now:
         for stage in WORKING:
             jobs.add_metric([stage], stages[stage])
         yield jobs
+
+
+class _Experts:
+    """How routed experts were fetched, where a model's are, since it was loaded."""
+
+    def __init__(self, uses: Callable[[], Sequence[ExpertUse]]) -> None:
+        self._uses = uses
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        uses = self._uses()
+        if not uses:
+            return
+        needed = CounterMetricFamily("longleaf_experts", "Routed experts that tokens needed", labels=["outcome"])
+        needed.add_metric(["in_place"], sum(use.hits for use in uses))
+        needed.add_metric(["fetched"], sum(use.misses for use in uses))
+        yield needed
+        fetched_bytes = sum(use.fetched_bytes for use in uses)
+        yield CounterMetricFamily("longleaf_experts_fetched_bytes", "Of routed experts", value=fetched_bytes)

@@ -50,10 +50,11 @@ class Operations:
         watchers: list[Watcher] = [self.metrics] if watcher is None else [self.metrics, watcher]
         if self.audit is not None:
             watchers.append(self.audit.of(who))
-        return Longleaf(
+        library = Longleaf(
             replace(self._settings, data_dir=folder), on_text=self._on_text, load=self._load, allowance=allowance,
             watchers=watchers, line=self.line, page_images=self._page_images,
         )  # fmt: skip
+        return self.metrics.watch(library)
 
     def follow(self, jobs: Jobs) -> Jobs:
         """Counts them in the metrics."""

@@ -3,11 +3,11 @@
 import pytest
 
 from app.cli import progress as progress_file
-from app.cli.output import after_answer, citation_line, coverage_line, size
+from app.cli.output import after_answer, citation_line, coverage_line, expert_line, size
 from app.cli.progress import Progress, duration
 from app.cli.streaming import Draft
 from ingest.document import Box
-from llm.answer import Answer, Citation, Coverage, LeftOut, ModelName, ReadingProgress, Timing
+from llm.answer import Answer, Citation, Coverage, ExpertUse, LeftOut, ModelName, ReadingProgress, Timing
 
 
 def test_a_citation_says_where() -> None:
@@ -17,6 +17,15 @@ def test_a_citation_says_where() -> None:
     assert citation_line(page) == "a.pdf, page 3: “Two lines here”"
     assert citation_line(lines) == "a.py, lines 4-6: “x = 1”"
     assert citation_line(doubted) == "a.py, line 4: “x = 1” (not found there word for word)"
+
+
+def test_fetched_experts_are_counted_since_the_model_was_loaded() -> None:
+    assert expert_line("scout", ExpertUse(750, 250, 2_500_000)) == (
+        "Of 1,000 uses of routed experts in scout, 750 (75%) found theirs in place; 2.5 MB were fetched."
+    )
+    assert expert_line("scout", ExpertUse()) == (
+        "Of 0 uses of routed experts in scout, 0 found theirs in place; 0 bytes were fetched."
+    )
 
 
 def test_how_an_answer_was_computed_comes_first() -> None:

@@ -17,6 +17,7 @@ from app.web.host.operations import Operations
 from app.web.host.serving import web_app
 from app.web.page import build
 from app.web.services import Services
+from llm.answer import ExpertUse
 
 
 @pytest.fixture
@@ -65,6 +66,26 @@ def test_what_happens_in_a_library_is_counted(
         assert line in figures
     for word in ("lease", "plumber", "ada"):
         assert word not in figures
+
+
+def test_fetched_experts_are_counted_once_for_all_libraries(
+    operations: Operations, settings: Settings, engine: Any
+) -> None:
+    with (
+        closing(operations.library(settings.data_dir / "one", "ada")) as one,
+        closing(operations.library(settings.data_dir / "two", "bob")) as two,
+    ):
+        for library in (one, two):
+            assert library.engine()
+        assert "longleaf_experts" not in operations.metrics.text().decode()  # all lie where they are computed
+        engine.expert_use = ExpertUse(30, 10, 4096)
+        figures = operations.metrics.text().decode()
+    for line in (
+        'longleaf_experts_total{outcome="in_place"} 30.0', 'longleaf_experts_total{outcome="fetched"} 10.0',
+        "longleaf_experts_fetched_bytes_total 4096.0",
+    ):  # fmt: skip
+        assert line in figures
+    assert "fake" not in figures  # the name of a model may be that of a folder
 
 
 def test_a_request_is_logged_without_its_query(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from app.bench.checkpoints import Checkpoint, tiny
 from app.bench.exact import differences, reference, through_transformers
+from llm import Engine
+from llm.answer import ExpertUse
 from llm.backbone import _placed, load_backbone
 from llm.errors import ModelNotFound
 from llm.loading.checkpoint import load_checkpoint
@@ -86,6 +88,15 @@ def test_a_backbone_is_loaded_so_and_narrow_weights_are_refused(tmp_path: Path) 
         str(checkpoint.folder), cache_dir=tmp_path, device="cpu", dtype="float32", threads=1, experts_bytes=1
     )
     assert experts_in(backbone.model)
+    engine = Engine(backbone, tmp_path / "state")
+    assert engine.expert_use == ExpertUse(0, 0, 0)
+    backbone.model(torch.tensor([[3, 4, 5]]))
+    use = engine.expert_use
+    assert use is not None
+    assert use.misses == cache_of(backbone.model).use.misses > 0
+    assert use.fetched_bytes == cache_of(backbone.model).use.fetched_bytes > 0
+    backbone.model(torch.tensor([[3]]))
+    assert engine.expert_use != use  # what was handed out stays as it was
     assert backbone.layer_devices == torch.device("cpu")
     with pytest.raises(ModelNotFound, match=r"on disk are taken as they come; leave --weights-dtype or --exp"):
         load_backbone(
