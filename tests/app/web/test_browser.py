@@ -1,70 +1,18 @@
 """The page in headless Chromium: a document in, a question, the answer, the cited line; and nothing from elsewhere."""
 
 import json
-import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import uvicorn
 
-from app.people import Accounts
-from app.settings import Settings
-from app.web.host.guard import Guard
-from app.web.host.serving import address_of, bind, web_app
-from app.web.host.teams import people_door
-from app.web.page import build
 from app.web.services import Services
+from tests.app.web.browsing import until
 
 pytestmark = pytest.mark.slow
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-prefers-reduced-motion",
-)  # fmt: skip
 HOSTILE = "<img src=x onerror=document.title='HACKED'>.txt"
-
-
-@pytest.fixture
-def address(services: Services, settings: Settings) -> Iterator[str]:
-    with bind(Settings(data_dir=settings.data_dir, port=0)) as listening:
-        app = web_app(build(services), services, "127.0.0.1")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield address_of(listening)
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (requirements-dev.txt)")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium or chromedriver is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1440,900"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
-
-
-def until(what: str, condition: Callable[[], Any], within_s: float = 120) -> Any:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"waited {within_s} s for {what}")
 
 
 def requests_elsewhere(browser: Any, address: str) -> set[str]:
@@ -168,23 +116,6 @@ def test_an_answer_is_judged_asked_again_renamed_and_deleted(
     click("yes", "[data-act=delete-conversation-yes]")
     until("nothing", lambda: not all_of(".ll-talk") and not all_of(".ll-citation"))
     assert history.conversations() == []
-
-
-@pytest.fixture
-def team(settings: Settings, engine: Any, tmp_path: Path) -> Iterator[str]:
-    """The address of a server for two people."""
-    accounts = Accounts(tmp_path / "team.json")
-    for name in ("ada", "bert"):
-        accounts.add(name, f"the password of {name}")
-    own = replace(settings, port=0, auth_file=accounts.path)
-    with bind(own) as listening, people_door(own, lambda text: None, lambda settings, on_text: engine) as (door, _):
-        config = uvicorn.Config(Guard(door, None), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield address_of(listening)
-        server.should_exit = True
-        thread.join()
 
 
 def test_two_people_see_their_own_documents_alone(browser: Any, team: str, texts: SimpleNamespace) -> None:

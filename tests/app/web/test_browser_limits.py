@@ -1,6 +1,5 @@
 """What a server for many allows, in headless Chromium: the caps of a public demo, and signing in tried too often."""
 
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -10,19 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import uvicorn
 
 from app.service.allowance import Caps
 from app.settings import Settings
 from app.web.host import teams
 from app.web.host.guard import Guard
-from app.web.host.serving import address_of, bind
 from app.web.samples import Sample
 from ingest.options import Limits
-from tests.app.web.test_browser import browser, team, until
-from tests.app.web.test_browser_panels import seen_on, serious
+from tests.app.web.browsing import seen_on, serious, served, until
 
-__all__ = ["browser", "team"]  # fixtures
 pytestmark = pytest.mark.slow
 CAPS = Caps(files=2, pages=3, questions=2, limits=Limits(max_file_bytes=2000, max_archive_bytes=4000))
 
@@ -35,14 +30,8 @@ def demo(settings: Settings, engine: Any, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(teams, "load_samples", lambda: (Sample(sample, ("What is the total fee?",)),))
     own = replace(settings, port=0, public_demo=True)
     opened = teams.demo_door(own, lambda text: None, lambda settings, on_text: engine, CAPS)
-    with bind(own) as listening, opened as (door, _):
-        config = uvicorn.Config(Guard(door, None), log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield address_of(listening)
-        server.should_exit = True
-        thread.join()
+    with opened as (door, _), served(Guard(door, None)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The panels in headless Chromium: the table, models side by side, layers over a page, notices, pasting, axe-core."""
 
-from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +8,9 @@ import pytest
 
 from app.service import Longleaf
 from app.web.services import Services
-from tests.app.web.test_browser import address, browser, until
+from tests.app.web.browsing import serious, until
 
-__all__ = ["address", "browser"]  # fixtures
 pytestmark = pytest.mark.slow
-SEEN = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetHeight).map(e => e.innerText)"
 LOOK_AWAY = """
 window.told = [];
 window.Notification = class { constructor(title, options) { window.told.push(options.body); } };
@@ -25,42 +22,6 @@ const data = new DataTransfer();
 data.setData('text/plain', 'The lease begins in June.\\n');
 document.body.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
 """
-AXE = """
-const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations.map(
-  one => [one.impact, one.id, one.nodes[0].html.slice(0, 200)])));
-"""
-
-
-def seen_on(browser: Any) -> SimpleNamespace:
-    """What is done on a page, and what is seen on it."""
-
-    def shown(css: str) -> list[str]:
-        found = browser.execute_script(SEEN, css)
-        assert isinstance(found, list)
-        return found
-
-    def click(css: str) -> None:
-        until(css, lambda: shown(css))
-        browser.execute_script("[...document.querySelectorAll(arguments[0])].find(e => e.offsetHeight).click()", css)
-
-    def write(css: str, text: str) -> None:
-        until(css, lambda: browser.find_elements("css selector", css))[0].send_keys(text)
-
-    return SimpleNamespace(browser=browser, shown=shown, click=click, write=write)
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> SimpleNamespace:
-    browser.get(address)
-    return seen_on(browser)
-
-
-def serious(page: SimpleNamespace) -> list[Any]:
-    """What axe-core finds that keeps somebody out."""
-    page.browser.execute_script((files("axe_core_python") / "axe.min.js").read_text("utf-8"))
-    found = page.browser.execute_async_script(AXE)
-    return [one for one in found if one[0] in ("serious", "critical")]
 
 
 def test_a_table_fills_and_a_cell_opens_its_evidence(

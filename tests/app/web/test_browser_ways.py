@@ -16,10 +16,8 @@ import psutil
 import pytest
 
 from app.web.services import Services
-from tests.app.web.test_browser import address, browser, until
-from tests.app.web.test_browser_panels import page, serious
+from tests.app.web.browsing import serious, until
 
-__all__ = ["address", "browser", "page"]  # fixtures
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 SPARSE = """

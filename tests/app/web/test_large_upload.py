@@ -2,20 +2,18 @@
 
 import http.client
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-import uvicorn
 
-from app.settings import Settings
-from app.web.host.serving import address_of, bind, web_app
+from app.web.host.serving import web_app
 from app.web.host.uploads import Uploads
 from app.web.page import build
 from app.web.services import Services
 from ingest.options import MIB, Limits
+from tests.app.web.browsing import served
 
 pytestmark = pytest.mark.slow
 GIB = 1024 * MIB
@@ -36,19 +34,13 @@ class Sent:
 
 
 @pytest.fixture
-def served(services: Services, settings: Settings, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def small_server(services: Services, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """host:port of a server that takes files of 8 MB, and where its uploads lie."""
     folder = tmp_path / "small"
     uploads = Uploads(folder, Limits(max_file_bytes=8 * MIB))
     small = Services(services.longleaf, services.jobs, uploads, (), paths_allowed=False)
-    with bind(Settings(data_dir=settings.data_dir, port=0)) as listening:
-        config = uvicorn.Config(web_app(build(small), small, "127.0.0.1"), log_level="warning")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield address_of(listening).removeprefix("http://"), folder
-        server.should_exit = True
-        thread.join()
+    with served(web_app(build(small), small, "127.0.0.1")) as address:
+        yield address.removeprefix("http://"), folder
     uploads.close()
 
 
@@ -65,8 +57,8 @@ def on_disk(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("door", ["page", "programs"])
-def test_what_says_that_it_is_too_large_is_refused_before_it_is_read(served: tuple[str, Path], door: str) -> None:
-    address, folder = served
+def test_what_says_that_it_is_too_large_is_refused_before_it_is_read(small_server: tuple[str, Path], door: str) -> None:
+    address, folder = small_server
     path = f"/uploads/{batch_at(address)}?path=big.bin" if door == "page" else "/api/documents?name=big.bin"
     connection = http.client.HTTPConnection(address, timeout=60)
     connection.putrequest("PUT" if door == "page" else "POST", path)
@@ -81,8 +73,8 @@ def test_what_says_that_it_is_too_large_is_refused_before_it_is_read(served: tup
     assert on_disk(folder) == 0
 
 
-def test_what_does_not_say_so_is_cut_off_at_the_limit(served: tuple[str, Path]) -> None:
-    address, folder = served
+def test_what_does_not_say_so_is_cut_off_at_the_limit(small_server: tuple[str, Path]) -> None:
+    address, folder = small_server
     process = psutil.Process(os.getpid())
     before = process.memory_info().rss
     stored: list[int] = []
