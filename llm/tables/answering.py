@@ -4,24 +4,27 @@ Tables are those of the pages that the ranking found. A model of the packaged si
 rows; here the arithmetic is exact, and what may be wrong is only what was understood, so `how` says it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from ingest.document import Document
 from llm.answer import Citation, Derived
 from llm.citing import MAX_CITATIONS, cite
+from llm.evidence.lexical import terms
 from llm.evidence.ranking import Ranked
 from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
 from llm.tables.grid import Grid, grids
 from llm.tables.naming import Looked, asks_for_amount, look_up
-from llm.tables.programs import Program
+from llm.tables.programs import COUNTING, Program
 from llm.tables.statements import Statement, statements
 
 _MOST_TABLES = 4
 _LONG = 8  # rows of a statement
 _MOST_PAGES = 1000  # of a document that statements are looked for on
 _MOST_SPANS = 1000  # of such a page, unless a passage was found there: a sheet has more
+_COUNT_ASKED = re.compile(r"(?i)\b(?:how|many|much|number|count|total|sum|amount|times|difference|years?)\b")
 _COMPUTED = "the answer was computed from all rows of one table"
 _STATED = "the answer stands in a row of a table that the question names"
 _RIGHT = 0.95  # share of the amounts looked up that are right (docs/BENCHMARKS.md)
@@ -48,7 +51,7 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> Derived | Non
     best: tuple[float, Document, Grid, Computed] | None = None
     for place, (document, grid) in enumerate(_tables(ranked)):
         computed = Choice.load().best(AskedOfTable(question, grid))
-        if computed is None or computed.belongs < Choice.load().threshold:
+        if computed is None or computed.belongs < Choice.load().threshold or not _answers(question, computed, grid):
             continue
         sure = computed.probability * computed.belongs
         is_first = place == 0 and _holds(grid, ranked[0])
@@ -59,6 +62,21 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> Derived | Non
     _, document, grid, computed = best
     program = computed.program
     return Derived(", ".join(program.said), _cited(document, grid, program), _COMPUTED, told(program, grid))
+
+
+def _answers(question: str, computed: Computed, grid: Grid) -> bool:
+    """Whether it says more than the cells that the question's words were found in, and no count that nobody asked for.
+
+    Such programs are the likeliest where a table does not answer: of 753 questions about tables none was answered right
+    by one of them (docs/LOG.md). A column that the question names, as in "Which film has …", may be told.
+    """
+    program = computed.program
+    if program.operation in COUNTING:
+        return bool(_COUNT_ASKED.search(question))
+    is_where_it_was_found = program.choice.shape == "link" and program.column in program.choice.columns
+    if program.operation != "cells" or program.column is None or not is_where_it_was_found:
+        return True
+    return not set(terms(question)).isdisjoint(terms(grid.columns[program.column].name))
 
 
 def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> Derived | None:

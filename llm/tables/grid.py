@@ -28,6 +28,7 @@ _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _FEWEST = 2  # rows
 _LABELS = 2  # columns at the left in which a row may be called a total
 _TOTAL = re.compile(r"(?:grand |sub|sub-|overall )?(?:totals?|sums?|averages?|means?|overall)\b.{0,12}")
+_FIELD = re.compile(r"[^\W\d_][^:]{0,30}:(?!\d)")  # "Name: Ada Smith"
 _EVEN = 0.5  # share of the rows that must be as wide as the head
 _MOSTLY = 0.6  # share of the filled cells of a column that makes it one of numbers or dates
 
@@ -136,7 +137,8 @@ class Grid:
 def grids(page: Page, page_index: int) -> Iterator[Grid]:
     """The tables of a page, in order: runs of table rows with nothing between them, of two columns or more.
 
-    A table without a row of names above it is none of these; `llm.tables.statements` has some of them.
+    A table without a row of names above it is none of these; `llm.tables.statements` has some of them. Nor are the
+    fields of a form.
     """
     run: list[tuple[int, int]] = []
     for span in page.spans:
@@ -164,6 +166,7 @@ def _grid(text: str, page_index: int, run: Sequence[tuple[int, int]]) -> Iterato
         or len(rows) < _FEWEST
         or not _is_head(head)
         or sum(len(cells) == width for _, cells in rows) < _EVEN * len(rows)
+        or _are_fields([cell for _, cells in rows for cell in cells if not cell.is_empty])
     ):
         return
     columns = []
@@ -177,6 +180,11 @@ def _is_head(cells: Sequence[Cell]) -> bool:
     """Whether a row names columns: most of its cells are words, or years."""
     named = sum(bool(re.search(r"[^\W\d_]", cell.text) or _YEAR.fullmatch(cell.text)) for cell in cells)
     return 2 * named > len(cells)
+
+
+def _are_fields(cells: Sequence[Cell]) -> bool:
+    """Whether most cells say themselves what they are, as two signatures side by side: no columns then."""
+    return 2 * sum(_FIELD.match(cell.text) is not None for cell in cells) > len(cells)
 
 
 def cells_of(text: str, start: int, end: int) -> list[Cell]:

@@ -36,6 +36,7 @@ _ADDS = re.compile(
 )
 _NEGATES = re.compile(r"\b(?:not|never|no|non|other|besides|except|without|didnt|isnt|wasnt|doesnt|else|did not)\b")
 _QUOTING = ("cells", "most often", "least often", "greatest", "smallest")
+COUNTING = ("count", "distinct", "count difference")
 _COUNTS = re.compile(r"\b(?:most|least|often|frequent\w*|common\w*|more|times|fewest|mode)\b")
 
 

@@ -6,6 +6,9 @@ from ingest.document import Document, Kind
 from llm.evidence.passages import cut
 from llm.evidence.ranking import Ranked
 from llm.tables import answer_from_statements, answer_from_tables
+from llm.tables.asked import AskedOfTable
+from llm.tables.choice import Choice
+from llm.tables.grid import grids
 from tests.llm.tables.conftest import page_of
 
 
@@ -30,6 +33,55 @@ def test_an_answer_says_how_and_shows_its_rows(invoices_file: Document) -> None:
 )
 def test_a_question_about_something_else_is_left_to_the_model(invoices_file: Document, question: str) -> None:
     assert answer_from_tables(question, ranked(invoices_file)) is None
+
+
+EXHIBITS = """Exhibit No. | Exhibit Description | Schedule | Filing Date
+3.1 | Bylaws | 8-K | 3/1/2022
+31.1 | Certification of Chief Executive Officer as required by | 10-Q | 5/2/2022
+31.2 | Certification of Chief Financial Officer as required by | 10-Q | 5/2/2022
+32.1 | Certification of Chief Executive Officer as required by | 10-Q | 5/2/2022"""
+SHARES = """Title of each class | Trading symbol(s) | Name of each exchange on which registered
+Common Stock, $0.00001 par value per share | AAPL | The Nasdaq Stock Market LLC
+1.000% Notes due 2022 | — | The Nasdaq Stock Market LLC
+1.375% Notes due 2024 | — | The Nasdaq Stock Market LLC
+0.000% Notes due 2025 | — | The Nasdaq Stock Market LLC"""
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        (EXHIBITS, "Who is the chief executive officer?"),  # the very cell that its words stand in
+        (EXHIBITS, "Who is the chief financial officer?"),
+        (SHARES, "What is the trading symbol?"),  # how many different exchanges
+        (SHARES, "What is the name of the company?"),
+    ],
+)
+def test_a_cell_that_repeats_the_question_and_an_unasked_count_are_no_answers(text: str, question: str) -> None:
+    document = Document("q", "q.pdf", Kind.PDF, pages=(page_of(text),))
+    (grid,) = grids(document.pages[0], 0)
+    computed = Choice.load().best(AskedOfTable(question, grid))
+    assert computed is not None  # something is always the likeliest
+    assert computed.belongs > Choice.load().threshold
+    assert answer_from_tables(question, ranked(document)) is None
+
+
+def test_a_cell_in_a_column_that_the_question_names_is_an_answer() -> None:
+    document = Document("q", "q.pdf", Kind.PDF, pages=(page_of(EXHIBITS),))
+    named = answer_from_tables("Which exhibit description has bylaws?", ranked(document))
+    assert named is not None
+    assert named.text == "Bylaws"
+    count = answer_from_tables("How many exhibits are a certification?", ranked(document))
+    assert count is not None
+    assert count.text == "3"
+
+
+def test_fields_side_by_side_are_no_table_to_look_a_cell_up_in() -> None:
+    text = (
+        "PROGRESS SOFTWARE CORP | NEON SYSTEMS, INC.\nBy: /s/ Evan McDonnell | By: /s/ Brian Helman\n"
+        "Name: Evan McDonnell | Name: Brian Helman\nTitle: Vice President | Title: Chief Financial Officer"
+    )
+    assert list(grids(page_of(text), 0)) == []
+    assert list(grids(page_of(text.replace(": ", " ")), 0)) != []
 
 
 def test_pages_without_a_table_have_no_answer(invoices_file: Document) -> None:
