@@ -21,9 +21,11 @@ from llm.packed.projections import PackedProjections, PlainProjections, Projecti
 from llm.packed.threads import FastestThreads
 from llm.runtime.kinds import layouts_of
 from llm.runtime.rotation import Rotations, rotation_of
+from llm.runtime.tiled import rounded_up
 from llm.runtime.working import WorkingKV
 from llm.tokens import embedded
 
+_STEP = 32  # rows of products are rounded up to it, since oneDNN keeps a kernel for each number of them (docs/LOG.md)
 _FEW_TOKENS = 8  # int4 products cost the same for 1 to 4 tokens, bfloat16 ones win from about 12 on (docs/LOG.md)
 
 
@@ -90,15 +92,19 @@ class PackedLlama:
         """The last layer's states (S, D)."""
         kv.begin(len(token_ids))
         states = embedded(token_ids, lambda ids: F.embedding(ids, self._embedding), self._embedding.device)
-        is_few = len(token_ids) <= _FEW_TOKENS
+        num_new = len(states)
+        is_few = num_new <= _FEW_TOKENS
+        room = num_new if is_few else rounded_up(num_new, _STEP)
+        states = _with_rows(states, room)
         for layer, layer_kv in zip(self._layers, kv.layers, strict=True):
             part = layer.few if is_few else layer.many
             query, key, value = part.heads(self._normed(states, layer.input_norm))
-            mixed = layer_kv.attend(query, key, value, scaling=self._scaling)  # (S, H, C)
-            states += part.out(mixed.flatten(1))
+            own = (heads[:, :num_new] for heads in (query, key, value))
+            mixed = layer_kv.attend(*own, scaling=self._scaling)  # (S, H, C)
+            states += part.out(_with_rows(mixed.flatten(1), room))
             states += part.feed_forward(self._normed(states, layer.feed_forward_norm))
         kv.finish()
-        return states
+        return states[:num_new]
 
     def _normed(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """states (S, D) over their root mean square, times weight (D,); arXiv:1910.07467."""
@@ -115,6 +121,11 @@ def _layer_of(layer: Any, is_packed: bool) -> _Layer:
     many = PlainProjections(layer)
     few = PackedProjections(layer) if is_packed else many
     return _Layer(many, few, _weight(layer.input_layernorm), _weight(layer.post_attention_layernorm))
+
+
+def _with_rows(states: torch.Tensor, rows: int) -> torch.Tensor:
+    """states (S, D) -> (rows, D), zero behind them."""
+    return states if len(states) == rows else F.pad(states, (0, 0, 0, rows - len(states)))
 
 
 def _weight(module: Any) -> torch.Tensor:

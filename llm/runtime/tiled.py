@@ -14,9 +14,11 @@ import math
 
 import torch
 
-_SAMPLES = 128  # keys that a shift is looked for in, at least
+_SAMPLES = 128  # keys that a shift is looked for in
 _ROWS = 512  # queries in a block at most: half a square of this size is computed for nothing
 _SCORES = 8 << 20  # numbers in the scores of a block: 16 MiB
+_STEP, _STEP_BEHIND = 32, 64  # lengths are rounded up: oneDNN compiles and keeps a product for each (docs/LOG.md)
+_UNSEEN = -30_000.0  # a score whose exponential is 0
 
 
 def attend_tiled(
@@ -28,24 +30,38 @@ def attend_tiled(
     """
     (heads, num_new, width), (key_heads, num_shown, _) = query.shape, keys.shape
     group = heads // key_heads
+    num_behind = num_shown - num_new
+    many, behind = rounded_up(num_new, _STEP), rounded_up(num_behind, _STEP_BEHIND)
+    total = behind + many  # the first keys, a void, the queries' own keys, a void
+    real = ((slice(0, num_behind), slice(0, num_behind)), (slice(behind, behind + num_new), slice(num_behind, None)))
     power = 2.0 ** round(math.log2(scaling))  # exact in bfloat16; the rest waits until the shift is subtracted
-    queries = _shifted((query * power).view(key_heads, group, num_new, width).transpose(1, 2), keys)
-    rows = _even(num_new, min(_ROWS, max(1, _SCORES // (group * num_shown))))
-    scratch = query.new_empty(rows * group * num_shown)
+    queries = _shifted((query * power).view(key_heads, group, num_new, width).transpose(1, 2), keys, many)
+    rows = _even(many, min(_ROWS, max(1, _SCORES // (group * total))))
+    scratch = query.new_empty(rows * group * total)
     seen = torch.ones((rows, rows), dtype=query.dtype).tril_()  # 1 where a query of a block sees one of its keys
-    output = query.new_empty((num_new, key_heads, group, values.shape[2]))
-    totals = query.new_empty((num_new, key_heads, group, 1))
-    padded = keys.new_ones((num_shown, width + 2))
+    output = query.new_empty((many, key_heads, group, values.shape[2]))
+    totals = query.new_empty((many, key_heads, group, 1))
+    own_keys, own_values = keys.new_zeros((total, width + 2)), values.new_zeros((total, values.shape[2]))
+    own_keys[:, width] = 1
+    own_keys[:, width + 1] = _UNSEEN
+    for place, _ in real:
+        own_keys[place, width + 1] = 0
     for head, own_queries in enumerate(queries):
-        padded[:, :width] = keys[head]
-        for start in range(0, num_new, rows):
+        for place, source in real:
+            own_keys[place, :width], own_values[place] = keys[head, source], values[head, source]
+        for start in range(0, many, rows):
             block = own_queries[start : start + rows]  # (R, H/K, C+2)
-            num_seen = num_shown - num_new + start + len(block)
-            weights = _weights(block, padded[:num_seen], scaling / power, seen, scratch)  # (R * H/K, T)
-            mixed = torch.mm(weights, values[head, :num_seen]).view(len(block), group, -1)
-            total = totals[start : start + rows, head] = weights.sum(1).view(len(block), group, 1)
-            torch.div(mixed, total, out=output[start : start + rows, head])
-    return output.flatten(1, 2) if bool(totals.isfinite().all()) else None
+            num_seen = behind + start + len(block)
+            weights = _weights(block, own_keys[:num_seen], scaling / power, seen, scratch)  # (R * H/K, T)
+            mixed = torch.mm(weights, own_values[:num_seen]).view(len(block), group, -1)
+            sums = totals[start : start + rows, head] = weights.sum(1).view(len(block), group, 1)
+            torch.div(mixed, sums, out=output[start : start + rows, head])
+    return output[:num_new].flatten(1, 2) if bool(totals[:num_new].isfinite().all()) else None
+
+
+def rounded_up(length: int, step: int) -> int:
+    """The next whole number of steps."""
+    return -(-length // step) * step
 
 
 def _even(total: int, at_most: int) -> int:
@@ -53,21 +69,24 @@ def _even(total: int, at_most: int) -> int:
     return math.ceil(total / math.ceil(total / at_most))
 
 
-def _shifted(queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-    """queries (K, S, H/K, C), keys (K, T, C) -> (K, S, H/K, C+2).
+def _shifted(queries: torch.Tensor, keys: torch.Tensor, many: int) -> torch.Tensor:
+    """queries (K, S, H/K, C), keys (K, T, C) -> (K, `many`, H/K, C+2), zero behind the queries.
 
     The shift is the largest score of a query's own key and a sample of those before it. The very first key, which many
-    heads look at most, is in the sample. Products in bfloat16 like an even number of channels: the last is 0.
+    heads look at most, is in the sample. The last channel lets a key say that nobody sees it.
     """
     (key_heads, num_new, group, width), num_shown = queries.shape, keys.shape[1]
-    step = max(1, num_shown // _SAMPLES)
-    sampled = torch.bmm(queries.reshape(key_heads, -1, width), keys[:, ::step].transpose(1, 2))
-    sampled = sampled.view(key_heads, num_new, group, -1)  # (K, S, H/K, T/step)
+    key_at = torch.arange(_SAMPLES) * num_shown // _SAMPLES  # some more than once, if there are fewer
+    ready = queries.new_zeros((key_heads, many, group, width + 2))
+    ready[:, :num_new, :, :width] = queries
+    ready[..., width + 1] = 1
+    sampled = torch.bmm(ready[..., :width].reshape(key_heads, -1, width), keys[:, key_at].transpose(1, 2))
+    sampled = sampled.view(key_heads, many, group, -1)[:, :num_new]  # (K, S, H/K, 128)
     query_at = torch.arange(num_shown - num_new, num_shown)[:, None, None]
-    sampled.masked_fill_(torch.arange(0, num_shown, step) > query_at, -torch.inf)
+    sampled.masked_fill_(key_at > query_at, -torch.inf)
     own = (queries * keys[:, -num_new:, None]).sum(-1)
-    shift = torch.maximum(own, sampled.amax(-1))[..., None]
-    return torch.cat((queries, -shift, torch.zeros_like(shift)), -1)
+    ready[:, :num_new, :, width] = -torch.maximum(own, sampled.amax(-1))
+    return ready
 
 
 def _weights(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
 from llm.leafmoe import LeafMoEConfig, LeafMoEForCausalLM
@@ -125,3 +126,30 @@ def test_other_shapes_are_left_to_transformers() -> None:
     assert PackedLlama.of(llama().to(torch.float16)) is None
     assert PackedLlama.of(llama().to("meta")) is None
     assert PackedLlama.of(Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=16))) is None
+
+
+class _Products(TorchDispatchMode):
+    """Collects the shapes of all matrix products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[str, ...]] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(name in str(func) for name in ("aten.mm", "aten.bmm", "aten.addmm", "aten.linear")):
+            self.shapes.add((str(func), *(str(tuple(each.shape)) for each in args)))
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def test_texts_of_many_lengths_need_few_kernels() -> None:
+    runner, _ = packed(leafmoe(1).to(torch.bfloat16))
+    known: set[tuple[str, ...]] = set()
+    with _Products() as products:
+        for length in (64, *range(33, 64)):
+            kv = WorkingKV(runner.layouts, runner.rotation, device=torch.device("cpu"), dtype=torch.bfloat16)
+            runner.forward(list(range(length)), kv)
+            runner.forward(list(range(length // 2)), kv)
+            known = known or set(products.shapes)
+    assert known
+    assert products.shapes == known

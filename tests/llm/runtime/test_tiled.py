@@ -62,7 +62,7 @@ def test_several_blocks_of_queries_equal_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_overflow_is_seen_and_answered_by_the_exact_path() -> None:
     query, keys, values = states(4, 400)
-    keys[:, 200] = query.view(2, 3, 4, 16)[:, 0, 0] * 40  # far above every score of the sample
+    keys[:, 201] = query.view(2, 3, 4, 16)[:, 0, 0] * 40  # far above every score of the sample
     assert attend_tiled(query, keys, values, scaling=0.25) is None
     output = attend(query, keys, values, scaling=0.25)
     torch.testing.assert_close(output.double(), exact(query, keys, values, 0.25), atol=0.05, rtol=0.05)
