@@ -224,6 +224,7 @@ def taken_away(page: Page, long: Path) -> None:
 def several(page: Page) -> None:
     """The table and the comparison."""
     page.click("[data-act=choose-all]")
+    chosen(page, 3)
     page.click('[data-toggle="table"]')
     page.write("#ll-table-text textarea", "What is it about?\nWhat is the total?")
     page.click("#ll-fill")
@@ -234,7 +235,9 @@ def several(page: Page) -> None:
     page.click('[data-toggle="compare"]')
     page.picture("desk-compare-empty")
     page.click("[data-act=choose-none]")
+    chosen(page, 0)
     page.click(".ll-doc:last-child input[type=checkbox]")
+    chosen(page, 1)
     page.write("#ll-compare-question textarea", "Which law governs this agreement?\n")
     until("both answers", lambda: len(page.all(".ll-took tbody tr")) == 2)
     page.click("#ll-compare-lanes [data-act=cell]")
@@ -243,6 +246,11 @@ def several(page: Page) -> None:
     page.picture("desk-compare-dark")
     page.dark(False)
     page.click('[data-toggle="ask"]')
+
+
+def chosen(page: Page, num_documents: int) -> None:
+    """Waits until the server knows what was ticked: what is asked before that goes to what was ticked before."""
+    until(f"{num_documents} chosen", lambda: len(page.all(".ll-doc.ll-doc-chosen")) == num_documents)
 
 
 def phone(page: Page, address: str) -> None:
