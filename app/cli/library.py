@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from app.cli.options import READING, as_json, with_settings
-from app.cli.output import citation_line, coverage_line, echo_json, entry_line, size
+from app.cli.output import citation_line, echo_json, entry_line, seen_line, size
 from app.cli.session import problem_line, session
 from app.errors import BadRequest
 from app.service import Entry, Receipt
@@ -66,7 +66,7 @@ def show(settings: Settings, key: str, as_json: bool) -> None:
     for problem in entry.problems:
         click.echo(problem_line(problem))
     for answer in answers:
-        click.echo(f"\n> {answer.question}\n{answer.answer}\n{coverage_line(answer.coverage)}")
+        click.echo(f"\n> {answer.question}\n{answer.answer}\n{seen_line(answer)}")
 
 
 @library.command(epilog=EXAMPLES)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from app.service import Entry
+from app.service.exporting import is_unseen, origin
 from llm.answer import Answer, Citation, Coverage, ExpertUse, LeftOut
 
 SHOWN_LEFT_OUT = 5
@@ -19,12 +20,19 @@ def echo_json(value: Any, *, one_line: bool = False) -> None:
 
 
 def after_answer(answer: Answer) -> Iterator[str]:
-    """The lines below an answer: how it was computed, citations, then coverage."""
+    """The lines below an answer: how it was computed, citations, then what the model saw, or that none wrote it."""
     if answer.how:
         yield how_line(answer.how)
     for number, citation in enumerate(answer.citations, 1):
         yield f"[{number}] {citation_line(citation)}"
-    yield coverage_line(answer.coverage)
+    yield seen_line(answer)
+
+
+def seen_line(answer: Answer) -> str:
+    """What the model saw, in one line, or that none wrote the answer."""
+    if is_unseen(answer):
+        return origin(answer) + _all_left_out(answer.coverage.left_out[1:])  # the first says that the model saw nothing
+    return f"{origin(answer)} {coverage_line(answer.coverage)}" if answer.derived else coverage_line(answer.coverage)
 
 
 def how_line(how: str) -> str:
@@ -54,11 +62,15 @@ def coverage_line(coverage: Coverage) -> str:
             f"({coverage.tokens_read:,} of {_count(coverage.tokens_total, 'token')})"
         )
     where = f" of {_count(coverage.sources, 'file')}" if coverage.sources != 1 else ""
-    if not coverage.left_out:
-        return f"{read}{where}."
-    shown = "; ".join(_left_out(item) for item in coverage.left_out[:SHOWN_LEFT_OUT])
-    more = len(coverage.left_out) - SHOWN_LEFT_OUT
-    return f"{read}{where}. Left out: {shown}" + (f"; and {more:,} more (--json lists them all)." if more > 0 else ".")
+    return f"{read}{where}.{_all_left_out(coverage.left_out)}"
+
+
+def _all_left_out(items: Sequence[LeftOut]) -> str:
+    if not items:
+        return ""
+    shown = "; ".join(_left_out(item) for item in items[:SHOWN_LEFT_OUT])
+    more = len(items) - SHOWN_LEFT_OUT
+    return f" Left out: {shown}" + (f"; and {more:,} more (--json lists them all)." if more > 0 else ".")
 
 
 def _left_out(item: LeftOut) -> str:
@@ -77,6 +89,8 @@ def influence_line(weighed: Sequence[Mapping[str, Any]]) -> str:
 
 def timing_line(answer: Answer) -> str:
     timing = answer.timing
+    if is_unseen(answer):
+        return f"{timing.total_s:.1f} s in all, without the model."
     return (
         f"{timing.total_s:.1f} s in all, {timing.first_token_s:.1f} s to the first word; read {timing.new_tokens:,} "
         f"new tokens in {timing.read_s:.1f} s and reused {timing.reused_tokens:,}; wrote "

@@ -1,9 +1,11 @@
 """The lines below an answer, and progress: what was left out is named, and standard output stays clean."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.cli import progress as progress_file
-from app.cli.output import after_answer, citation_line, coverage_line, expert_line, size
+from app.cli.output import after_answer, citation_line, coverage_line, expert_line, seen_line, size, timing_line
 from app.cli.progress import Progress, duration
 from app.cli.streaming import Draft
 from ingest.document import Box
@@ -32,6 +34,24 @@ def test_how_an_answer_was_computed_comes_first() -> None:
     timing, coverage = Timing(0, 0, 0, 0, 0, 0, 0), Coverage(1, 1, 1, 5, 5)
     answer = Answer("How many?", "3", True, (), coverage, timing, ModelName("m", "r"), how="number of rows")
     assert list(after_answer(answer)) == ["From the table: number of rows.", "Read all 1 page (5 tokens)."]
+
+
+def test_an_answer_that_no_model_wrote_says_so_and_names_none() -> None:
+    nothing, empty = LeftOut("a.pdf", None, "the model read nothing for it"), LeftOut("a.pdf", 2, "no text")
+    answer = Answer(
+        "Who?", "Ada", True, (), Coverage(1, 9, 1, 900, 0, (nothing,)), Timing(0, 0, 0, 0.3, 0.3, 0, 0),
+        ModelName("m", "r"), derived=True,
+    )  # fmt: skip
+    looked_up = "Looked up in the document, not written by the model."
+    assert seen_line(answer) == looked_up
+    assert timing_line(answer) == "0.3 s in all, without the model."
+    assert seen_line(replace(answer, how="number of rows", coverage=Coverage(1, 9, 1, 900, 0, (nothing, empty)))) == (
+        "Worked out from a table, not written by the model. Left out: a.pdf, page 2: no text."
+    )
+    looked_over = replace(answer, coverage=Coverage(1, 9, 9, 900, 900))
+    assert seen_line(looked_over) == f"{looked_up} Read all 9 pages (900 tokens)."
+    assert "with m." in timing_line(looked_over)
+    assert "not written" not in seen_line(replace(answer, derived=False))
 
 
 def test_coverage_says_what_was_not_read() -> None:
