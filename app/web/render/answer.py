@@ -18,7 +18,9 @@ from llm.answer import Answer, Citation, Coverage, ReadingProgress
 
 STRAY_MARK = re.compile(r"\s*\[\d{1,2}\]")
 MAX_LEFT_OUT_SHOWN = 100
-NOT_FOUND = re.compile(r"^not found\s*[:.,]?\s*", re.IGNORECASE)  # the title says it already
+NOT_FOUND = re.compile(  # the title says it already
+    r"^not found\s*[:.,]?\s*(?:the documents do not hold an answer to this question\.)?", re.IGNORECASE
+)
 QUOTE_SHOWN = 280
 SUGGESTIONS_SHOWN = 5
 UNITS = (noted("tokens"), noted("characters"), noted("pages"), noted("files"))  # of a reading's steps

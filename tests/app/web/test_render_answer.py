@@ -8,6 +8,7 @@ from app.web.render import answer as fragments
 from app.web.render.basics import duration, escape, size
 from app.web.texts import speaking
 from llm.answer import Answer, Citation, Coverage, LeftOut, ReadingProgress
+from llm.asking import NOTHING_FOUND
 from tests.app.web.test_render_library import entry
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</q>"
@@ -84,6 +85,11 @@ def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
     assert "The nearest passages" in shown
     assert "Read 12 of 12 pages" in shown
     assert "ll-error" not in shown
+
+
+def test_what_the_title_says_is_not_said_again(answer: Answer) -> None:
+    shown = fragments.answered(replace(answer, found=False, answer=NOTHING_FOUND))
+    assert '<p class="ll-not-found-title">Not found in the document</p></div>' in shown
 
 
 def test_nothing_of_a_document_or_a_model_runs(answer: Answer, cite: Citation) -> None:
