@@ -60,6 +60,7 @@ class LibraryPanel:
         self.query.input(self.find_name, [self.query, state.chosen, state.shelf], found, **HIDDEN)
         self.query.submit(self.find_content, [self.query], [self.hits], **HIDDEN)
         self.hits.select(self.open_hit, [self.query], [state.view], **HIDDEN)
+        state.chosen.change(self.show_new, [state.chosen, state.shelf, state.view], [state.view], **HIDDEN)
 
     def arrive(self, chosen: Choice, shelf: Shelf, ask: Ask, request: gr.Request) -> tuple[Any, ...]:
         """The lists, with the documents of the readings that the address names chosen."""
@@ -92,6 +93,15 @@ class LibraryPanel:
             _not_asked(shelf.starter, starter),
             self._shared(entries),
         )
+
+    def show_new(self, chosen: Choice, shelf: Shelf, view: View) -> Any:
+        """The first page of a document that was added while nothing is shown; a sample's answer shows its own."""
+        if not shelf.fresh or shelf.starter is not None or view != View() or len(chosen or ()) != 1:
+            return gr.skip()
+        try:
+            return self._opened((chosen or ())[0])
+        except LongleafAppError:  # deleted meanwhile, or without pages: what is shown was not asked for
+            return gr.skip()
 
     def act(self, event: gr.EventData, chosen: Choice, shelf: Shelf, view: View) -> tuple[Any, ...]:
         """A click in one of the lists: choose, open, delete, cancel, dismiss."""

@@ -77,6 +77,20 @@ def test_what_this_page_added_becomes_the_chosen(
     assert notice == ""
 
 
+def test_what_was_added_is_shown_where_nothing_is(
+    adding: AddPanel, library: LibraryPanel, services: Services, texts: SimpleNamespace
+) -> None:
+    entry = services.longleaf.add(texts.lease)
+    fresh = Shelf(fresh=frozenset({"a job"}))
+    shown = library.show_new((entry.id,), fresh, View())
+    assert (shown.document, shown.page_index) == (entry.id, 0)
+    assert library.show_new((entry.id,), fresh, shown) == SKIP
+    assert library.show_new((entry.id,), Shelf(), View()) == SKIP  # ticked, not added
+    assert library.show_new((entry.id, "another"), fresh, View()) == SKIP
+    assert library.show_new(("deleted meanwhile",), fresh, View()) == SKIP
+    assert library.show_new(None, fresh, View()) == SKIP
+
+
 def test_a_typed_path_that_is_wrong_or_not_allowed(
     adding: AddPanel, library: LibraryPanel, services: Services, texts: SimpleNamespace
 ) -> None:
