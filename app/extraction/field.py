@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from app.extraction.patterns import DATE, DURATION, NUMBER
+from llm.named.patterns import DATE, DURATION, NUMBER
 from llm.structured import Form
 
 

@@ -18,7 +18,7 @@ from jsonschema.validators import validator_for
 from price_parser import Price
 
 from app.extraction.field import Field, FieldKind
-from app.extraction.patterns import AMERICAN, DATE, DURATION, MONTH_BEFORE_DAY, NUMBER, WORDS
+from llm.named.patterns import AMERICAN, DATE, DURATION, MONTH_BEFORE_DAY, NUMBER, WORDS
 
 Value = str | int | float | bool
 _IN_NUMBERS = re.compile(r"(?<!\d)(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")

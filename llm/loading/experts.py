@@ -77,8 +77,8 @@ class ExpertCache:
 
 def use_of_experts(model: PreTrainedModel) -> ExpertUse | None:
     """Goes on counting while the model runs; None where all experts lie where the rest does."""
-    caches = (module.fetched_by for module in model.modules() if hasattr(module, "fetched_by"))
-    return next((cache.use for cache in caches), None)
+    caches = (getattr(module, "fetched_by", None) for module in model.modules())
+    return next((cache.use for cache in caches if isinstance(cache, ExpertCache)), None)
 
 
 def keep_experts_in_host_memory(model: PreTrainedModel, device: torch.device, budget_bytes: int) -> ExpertCache:

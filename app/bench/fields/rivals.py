@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from app.bench.plain import Dense, Vectors, shown
 from app.bench.subject import Subject
 from app.extraction import BadValue, Field, value_of
-from app.extraction.patterns import DATE, DURATION
 from ingest.document import Document, Kind, Page
+from llm.named.patterns import DATE, DURATION
 from llm.prompt import NOT_FOUND
 
 _CHUNK_WORDS = 120

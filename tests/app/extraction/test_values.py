@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.extraction import BadValue, load_schema, value_of
-from app.extraction.patterns import DATE, DURATION, NUMBER
+from llm.named.patterns import DATE, DURATION, NUMBER
 
 
 def value(short: str, answer: str, *shown: str) -> object:

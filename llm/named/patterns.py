@@ -1,6 +1,6 @@
-"""How dates, durations and numbers look in English text: what a typed field may be answered with.
+"""How dates, durations and numbers look in English text.
 
-Patterns only find; `app.extraction.values` and its libraries decide what was meant.
+Patterns only find; of a field's value, `app.extraction.values` and its libraries decide what was meant.
 """
 
 _MONTH = (
@@ -35,7 +35,7 @@ WORDS = {
     "thirty-six": 36, "forty-five": 45, "sixty": 60, "ninety": 90,
 }  # fmt: skip
 _COUNT = rf"(?:\d+|(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})(?:\s*\(\s*\d+\s*\))?)"
-DURATION = rf"(?i)\b{_COUNT}[\s-]+(?:calendar\s|full\s|consecutive\s|business\s)?(?:year|month|week|day)s?\b"
+DURATION = rf"\b(?i:{_COUNT}[\s-]+(?:calendar\s|full\s|consecutive\s|business\s)?(?:year|month|week|day)s?)\b"
 
 # Without currency or percent: those may be written or not, and what is written must be one of what was found.
 NUMBER = r"(?:(?<![\w.,])|(?<=\b[A-Z]{2})|(?<=\b[A-Z]{3}))-?\d(?:[\d.,'’]*\d)?(?!\w)"

@@ -1,0 +1,31 @@
+"""Who signed: the names behind a conformed signature (/s/), or typed below the line for one."""
+
+import re
+from collections.abc import Iterator
+
+from ingest.document import Document
+from llm.named.candidates import plain
+from llm.named.wording import Provision, Sentence
+
+_NAME = r"(?P<name>[A-Z][\w’'.-]*(?:,?[^\S\n][A-Z][\w’'.-]*){1,4})"
+_SIGNED = re.compile(rf"/[sS]/\s*{_NAME}")
+_TYPED = re.compile(rf"(?im:^|\|)\s*Name:[\s|]*{_NAME}")
+_MOST = 8
+
+
+def signers(leaf: Document) -> Provision | None:
+    """All who signed, each once, in the order of the pages."""
+    for pattern in (_SIGNED, _TYPED):
+        found = {plain(name): (name, line) for name, line in _names(leaf, pattern)}
+        if 0 < len(found) <= _MOST:
+            texts = [name for name, _ in found.values()]
+            text = " and ".join(texts) if len(texts) < 3 else "; ".join(texts)
+            return Provision(text, tuple(line for _, line in found.values()))
+    return None
+
+
+def _names(leaf: Document, pattern: re.Pattern[str]) -> Iterator[tuple[str, Sentence]]:
+    for page_index, page in enumerate(leaf.pages):
+        for match in pattern.finditer(page.text):
+            name = match["name"].rstrip(".,-")
+            yield name, Sentence(leaf, page_index, match.start(), match.start("name") + len(name), name)
