@@ -150,13 +150,15 @@ def _noticed(entry: Entry, job: JobStatus | None) -> str:
 
 
 def _facts(entry: Entry) -> str:
+    """A line of them that breaks between two, not between a number and its unit."""
     facts = [t(KIND_NAMES[entry.kind]), pages(entry.pages)]
     if entry.tokens is not None:
         facts.append(tokens(entry.tokens))
     facts.append(size(entry.size_bytes))
     if entry.kv_bytes:
         facts.append(t("{size} kept", size=size(entry.kv_bytes)))
-    return " · ".join(facts)
+    last = len(facts) - 1
+    return " ".join(f'<span class="ll-fact">{fact}{" ·" * (at < last)}</span>' for at, fact in enumerate(facts))
 
 
 def _reading(entry: Entry, job: JobStatus | None) -> str:

@@ -1,5 +1,6 @@
 """The library's fragments: what is being read, what went wrong, what a deletion removed."""
 
+import re
 from dataclasses import replace
 
 from app.jobs import JobStatus
@@ -17,11 +18,14 @@ def entry(**changes: object) -> Entry:
 
 
 def test_a_document_shows_kind_pages_and_tokens() -> None:
-    assert "PDF · 12 pages · 8,120 tokens · 5 bytes</p>" in fragments.document_list([entry()], (), None)
-    unread = fragments.document_list([entry(pages=1, tokens=None, is_read=False)], (), None)
+    def seen(shown: Entry) -> str:
+        return re.sub(r"</?span[^>]*>", "", fragments.document_list([shown], (), None))
+
+    assert "PDF · 12 pages · 8,120 tokens · 5 bytes</p>" in seen(entry())
+    unread = seen(entry(pages=1, tokens=None, is_read=False))
     assert "PDF · 1 page · 5 bytes</p>" in unread
     assert "not read whole yet" in unread
-    assert "3.0 MB kept" in fragments.document_list([entry(kv_bytes=3 * 1024**2)], (), None)
+    assert "3.0 MB kept" in seen(entry(kv_bytes=3 * 1024**2))
 
 
 def test_chosen_documents_are_ticked() -> None:
