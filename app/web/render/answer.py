@@ -7,7 +7,7 @@ from itertools import zip_longest
 from app.service import Conversation, Entry, KeptAnswer
 from app.service.exporting import is_unseen
 from app.service.values import VERDICTS, Room
-from app.web.render.basics import bar, button, documents, duration, escape, icon, name, pages, place, tokens
+from app.web.render.basics import bar, button, documents, duration, escape, icon, name, pages, place, time_left, tokens
 from app.web.render.fit import fit
 from app.web.render.markup import ShowMark, rendered
 from app.web.render.previews import preview
@@ -56,7 +56,7 @@ def working(status: str, progress: ReadingProgress | None) -> str:
     if progress.rate_per_s:
         facts += f" · {number(progress.rate_per_s)} {t(progress.unit)}/s"
     if progress.eta_s:
-        facts += " · " + t("about {time} left", time=duration(max(1.0, progress.eta_s)))
+        facts += f" · {time_left(progress.eta_s)}"
     if progress.reused:
         facts += " · " + t("{n} were read earlier", n=number(progress.reused))
     return f'<p class="ll-meta" role="status">{escape(facts)}</p>{bar(progress.done, progress.total, verb)}'
@@ -222,6 +222,9 @@ def _read(coverage: Coverage) -> str:
         return t("Read {read} of {pages}, all {tokens}.", read=read, pages=total, tokens=tokens(coverage.tokens_total))
     if not coverage.tokens_read:
         return t("Nothing of {pages} was shown to the model.", pages=total)
+    if not coverage.pages_read:
+        seen, of = number(coverage.tokens_read), tokens(coverage.tokens_total)
+        return t("Only the map of the files was shown to the model: {seen} of {tokens}.", seen=seen, tokens=of)
     return t(
         "Only the best passages were shown to the model: {seen} of {tokens}, from {read} of {pages}.",
         seen=number(coverage.tokens_read), tokens=tokens(coverage.tokens_total), read=read, pages=total,

@@ -4,6 +4,7 @@ import html
 import re
 
 from app.web.texts import number, t, tn
+from ingest.code.map import MAP_NAME
 from ingest.document import Box
 from llm.answer import Citation
 
@@ -19,7 +20,12 @@ def escape(text: object) -> str:
 
 def name(text: str) -> str:
     """A file name as an isolated run, so that its direction does not disturb what stands beside it."""
-    return f"<bdi>{escape(text)}</bdi>"
+    return f"<bdi>{bare_name(text)}</bdi>"
+
+
+def bare_name(text: str) -> str:
+    """A file's name where no markup may stand; that of a folder's map, which we made, in words."""
+    return t("Map of the files") if text == MAP_NAME else escape(text)
 
 
 def pages(value: int) -> str:
@@ -52,6 +58,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return t("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     return t("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
+
+
+def time_left(seconds: float) -> str:
+    """19.6 -> "about 20 s left"; a guess has no tenths."""
+    whole = max(1, round(seconds))
+    return t("about {time} left", time=t("{seconds} s", seconds=whole) if whole < 10 else duration(whole))
 
 
 def size(num_bytes: int) -> str:

@@ -6,7 +6,9 @@ from types import MappingProxyType
 from app.jobs import JobStatus
 from app.service import Entry, Receipt
 from app.web.render.answer import how_far
-from app.web.render.basics import answers, bar, button, duration, escape, icon, name, pages, place, size, tokens
+from app.web.render.basics import (
+    answers, bar, button, escape, icon, name, pages, place, size, time_left, tokens,
+)  # fmt: skip
 from app.web.render.quotes import quoted
 from app.web.texts import noted, number, t, tn
 from ingest.document import Kind, Page, Problem, Severity
@@ -291,7 +293,7 @@ def job_facts(job: JobStatus) -> str:
     if job.rate_per_s:
         facts += f" · {number(job.rate_per_s, 0 if job.rate_per_s >= 10 else 1)} {t(job.unit)}/s"
     if job.eta_s:
-        facts += " · " + t("about {time} left", time=duration(max(1.0, round(job.eta_s))))
+        facts += f" · {time_left(job.eta_s)}"
     return escape(facts)
 
 

@@ -9,7 +9,7 @@ from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
 from pygments.token import STANDARD_TYPES  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
-from app.web.render.basics import boxes_of, button, escape, icon, name, pages, place
+from app.web.render.basics import bare_name, boxes_of, button, escape, icon, name, pages, place
 from app.web.render.heat import heat_boxes, heat_lines, warmth
 from app.web.render.layers import patch_tool, patches, words
 from app.web.render.quotes import is_row, with_gaps
@@ -108,7 +108,7 @@ def _where(view: View, leaf: Document, page: Page) -> str:
 
 def _file_menu(files: Sequence[tuple[str, str]], leaf_id: str) -> str:
     options = "".join(
-        f'<option value="{escape(file_id)}"{" selected" if file_id == leaf_id else ""}>{escape(file_name)}</option>'
+        f'<option value="{escape(file_id)}"{" selected" if file_id == leaf_id else ""}>{bare_name(file_name)}</option>'
         for file_id, file_name in files[:MAX_FILES_LISTED]
     )
     return f'<select class="ll-files" data-act="file" aria-label="{t("File of the folder")}">{options}</select>'

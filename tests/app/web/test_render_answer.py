@@ -78,6 +78,13 @@ def test_nothing_shown_to_the_model_is_not_called_its_best_passages(answer: Answ
     assert shown == '<p class="ll-coverage ll-coverage-part">Nothing of 12 pages was shown to the model.</p>'
 
 
+def test_the_map_of_a_folder_is_named_and_is_no_page_of_it(answer: Answer, cite: Citation) -> None:
+    mapped = replace(cite, source="(map)", page=None, lines=(43, 43))
+    shown = fragments.answered(replace(answer, citations=(mapped,), coverage=Coverage(1, 23, 0, 900, 80)))
+    assert "<bdi>Map of the files</bdi>, line 43" in shown
+    assert "Only the map of the files was shown to the model: 80 of 900 tokens." in shown
+
+
 def test_not_found_is_calm_and_shows_where_was_looked(answer: Answer) -> None:
     shown = fragments.answered(replace(answer, found=False, answer="Not found: the lease does not say."))
     assert "Not found in the document" in shown
@@ -122,6 +129,7 @@ def test_progress_has_rate_time_left_and_reuse() -> None:
     shown = fragments.in_progress("Q", "", reading, "", 0)
     assert "Reading 2,048 of 8,120 tokens · 310 tokens/s · about 20 s left · 512 were read earlier" in shown
     assert 'aria-valuenow="25"' in shown
+    assert "about 4 s left" in fragments.in_progress("Q", "", replace(reading, eta_s=4.2), "", 0)
 
 
 def test_what_is_stopping_says_so_below_the_words_that_came() -> None:
