@@ -7,7 +7,17 @@ from app.jobs import JobStatus
 from app.service import Entry, Receipt
 from app.web.render.answer import how_far
 from app.web.render.basics import (
-    answers, bar, button, escape, icon, name, pages, place, size, time_left, tokens,
+    answers,
+    bar,
+    button,
+    escape,
+    icon,
+    name,
+    pages,
+    place,
+    size,
+    time_left,
+    tokens,
 )  # fmt: skip
 from app.web.render.quotes import quoted
 from app.web.texts import noted, number, t, tn
