@@ -28,8 +28,8 @@ _PLACE = (
 )
 _GOVERNED = r"\b(?i:governed|construed|interpreted|enforced)\b.{0,200}?"
 _LAWS = (
-    re.compile(rf"{_GOVERNED}\b(?i:laws?\s(?:of|in))\s{_PLACE}"),
-    re.compile(rf"{_GOVERNED}\b(?i:by|under|with)\s{_PLACE}\s(?i:laws?)\b"),
+    re.compile(rf"{_GOVERNED}\b(?P<said>(?i:(?:the\s)?laws?\s(?:of|in))\s{_PLACE})"),
+    re.compile(rf"{_GOVERNED}\b(?i:by|under|with)\s(?P<said>{_PLACE}\s(?i:laws?))\b"),
 )
 _NO_PLACE = frozenset({"the", "state", "commonwealth", "province", "of", "federal", "such", "applicable"})
 
@@ -57,6 +57,10 @@ _OF_ITSELF, _OF_DUTIES = (
 )
 _MOMENT = re.compile(r"(?i)\b(?:earlier|later) of\b|\banniversary\b|^until\b")
 _SECRET = re.compile(r"(?i)\bconfiden\w*|\b(?:non-?)?disclos\w*|\bsecre\w*|\bthis agreement\b")
+_OF_A_PART = re.compile(  # or only of the time after the end
+    r"(?i)\bthis (?:clause|section|paragraph|article)\b|"
+    rf"\b(?:after|following|beyond)\b[^,;]*\b(?:{ITSELF} ends|terminat|expir)"
+)
 
 _SPAN = rf"(?P<said>(?i:(?:at least|not less than) )?{DURATION})"
 _NOTICE = (
@@ -64,7 +68,7 @@ _NOTICE = (
     re.compile(rf"(?i:\bnotice (?:\w+ ){{0,4}}?){_SPAN}(?i: (?:prior|before|in advance|advance))"),
 )
 _END = r"(?:terminate|terminated|cancel|canceled|cancelled|rescind|rescinded|end|ended)"
-_ENDING = re.compile(r"(?i)\b(?:terminat|cancel|resign|withdraw)\w*")
+_ENDING = re.compile(r"(?i)\b(?:terminat|cancel|resign|withdraw)\w*|\bend(?:s|ed|ing)?\b")
 _WHO = r"(?:(?i:either|any|each|both|neither|no|the|a) (?:(?!either|any|each|both)[\w’'-]+ ){1,3}|[A-Z][\w’'-]* )"
 _MAY = r"(?:may|can|has the right to|is entitled to)"
 _MAY_BE_ENDED = (
@@ -74,14 +78,14 @@ _MAY_BE_ENDED = (
 _CUTS = (
     r";\s",
     r",\s(?:provided|unless|except|whichever|in which|and (?:shall|will|the|this)|at which)\b",
-    r"\s\((?!\w{1,4}\))",
+    r"\s\((?:the\s)?[“\"]",
 )
 
 
 def governing_law(leaf: Document) -> Provision | None:
-    """The place whose law governs: "the State of Oregon"."""
+    """The law that governs: "the laws of the State of Oregon"."""
     found = [
-        (_bare(match["place"]), Provision(match["place"].rstrip(".,"), (sentence,)))
+        (_bare(match["place"]), Provision(match["said"].rstrip(".,"), (sentence,)))
         for sentence in sentences_of(leaf)
         if _IS_ABOUT_IT.search(sentence.text)
         for pattern in _LAWS
@@ -106,14 +110,14 @@ def made_on(leaf: Document) -> Provision | None:
 def lasting(leaf: Document) -> Provision | None:
     """How long the agreement lasts, or the duties under it where it says nothing of itself."""
     sentences = list(sentences_of(leaf))
-    return _agreed(_times(sentences, _OF_ITSELF)) or _agreed(_times(sentences, _OF_DUTIES))
+    of_duties = [found for found in _secret(sentences) if not _OF_A_PART.search(found[1].said_in[0].text)]
+    return _agreed(_times(sentences, _OF_ITSELF)) or _agreed(of_duties)
 
 
 def lasting_secrecy(leaf: Document) -> Provision | None:
     """How long the duty lasts to keep what was told secret; where nothing is said of it, the agreement."""
     sentences = list(sentences_of(leaf))
-    of_duties = [found for found in _times(sentences, _OF_DUTIES) if _SECRET.search(found[1].said_in[0].text)]
-    return _agreed(of_duties) or _agreed(_times(sentences, _OF_ITSELF))
+    return _agreed(_secret(sentences)) or _agreed(_times(sentences, _OF_ITSELF))
 
 
 def notice_period(leaf: Document) -> Provision | None:
@@ -148,8 +152,13 @@ def _times(sentences: Iterable[Sentence], pattern: re.Pattern[str]) -> Iterator[
         time = _DURATION.search(said) or _DATE.search(said) or _MOMENT.search(said)
         if time is not None and time.start() < _LONGEST:
             heads = [head.start() for head in _HEAD.finditer(said, 0, time.start())]
-            said = said[heads[-1] :] if time.start() > _NEAR and heads else said
+            is_far = time.start() > _NEAR and not _MOMENT.search(said, 0, time.start())
+            said = said[heads[-1] :] if is_far and heads else said
             yield _length(time[0]) if _DURATION.fullmatch(time[0]) else said, Provision(said, (sentence,))
+
+
+def _secret(sentences: Iterable[Sentence]) -> Iterator[tuple[str, Provision]]:
+    return (found for found in _times(sentences, _OF_DUTIES) if _SECRET.search(found[1].said_in[0].text))
 
 
 def _agreed(found: Iterable[tuple[str, Provision]]) -> Provision | None:

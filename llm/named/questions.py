@@ -70,7 +70,8 @@ _ASKED: tuple[tuple[Finder, tuple[str, ...]], ...] = (
             r"(?:what|how long) is the (?:\w+ )?notice period"
             rf"(?: (?:for|of) (?:\w+ )?(?:termination|cancellation|ending it))?{_OF_IT}",
             rf"(?:what|which|how much) notice {_GIVEN}(?: to {_ENDED} {_IT})?",
-            rf"how (?:much|long a) notice (?:must|do) (?:i|we|one|you) (?:have to )?give(?: to {_ENDED} {_IT})?",
+            r"how (?:much|long a) (?:\w+ )?notice (?:must|do|does|should) (?:\w+ ){1,2}?(?:(?:have|need) to )?give"
+            rf"(?: to {_ENDED} {_IT})?",
         ),
     ),
     (

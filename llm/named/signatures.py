@@ -7,7 +7,8 @@ from ingest.document import Document
 from llm.named.candidates import plain
 from llm.named.wording import Provision, Sentence
 
-_NAME = r"(?P<name>[A-Z][\w’'.-]*(?:,?[^\S\n][A-Z][\w’'.-]*){1,4})"
+_NO_NAME = r"(?!(?:By|Name|Title|Date|Dated|Its|Witness|Signature|For|BY|NAME|TITLE|DATE)\b)"  # the next field
+_NAME = rf"(?P<name>{_NO_NAME}[A-Z][\w’'.-]*(?:,?[^\S\n]{_NO_NAME}[A-Z][\w’'.-]*){{1,4}})"
 _SIGNED = re.compile(rf"/[sS]/\s*{_NAME}")
 _TYPED = re.compile(rf"(?im:^|\|)\s*Name:[\s|]*{_NAME}")
 _MOST = 8

@@ -11,7 +11,9 @@ KIND = r"(?:agreement|contract|lease|deed|licen[sc]e|nda|undertaking|amendment)"
 ITSELF = rf"\b(?:this|the)\s(?:[\w-]+\s){{0,5}}?{KIND}\b(?:\s\([^)]*\))?"  # in a sentence; to be read without case
 _MOST_PAGES = 200
 _FIRST_WORDS = 5  # tell where in a sentence something begins
-_BORDER = re.compile(r"(?<=[.!?;])[\"”’)]*\s+(?=[\"“(]*[A-Z0-9]|\([a-z]{1,3}\))|\n\s*\n")
+_BORDER = re.compile(
+    r"(?<=[.!?;])[\"”’)]*\s+(?=[\"“(]*[A-Z0-9]|\([a-z]{1,3}\))|\n\s*\n|\n(?=\d{1,2}(?:\.|(?:\.\d{1,2})+\.?)\s+[A-Z])"
+)
 _NO_BORDER = re.compile(
     r"(?:^|[\W\d])(?:[A-Za-z]|\d{1,2}|Inc|Ltd|Corp|Co|No|Mr|Mrs|Ms|Dr|Jr|Sr|St|U\.S|N\.V|vs|Sec|Art)\.$"
 )

@@ -26,21 +26,22 @@ def said(find: Find, *pages: str) -> str | None:
     ("text", "place"),
     [
         ("This Agreement shall be governed by and construed in accordance with the laws of the State of Ohio without "
-         "regard to its conflict rules.", "the State of Ohio"),
-        ("THIS CONTRACT SHALL BE GOVERNED BY THE LAWS OF NEW YORK WITHOUT REGARD TO CHOICE OF LAW.", "NEW YORK"),
-        ("The lease is governed by Danish law.", "Danish"),
+         "regard to its conflict rules.", "the laws of the State of Ohio"),
+        ("THIS CONTRACT SHALL BE GOVERNED BY THE LAWS OF NEW YORK WITHOUT REGARD TO CHOICE OF LAW.",
+         "THE LAWS OF NEW YORK"),
+        ("The lease is governed by Danish law.", "Danish law"),
         ("The validity and performance of this Agreement is governed by the internal laws\nof the Commonwealth of\n"
-         "Virginia.", "the Commonwealth of Virginia"),
+         "Virginia.", "laws of the Commonwealth of Virginia"),
         ("This deed is governed by the laws of England and Wales.", None),  # half of it would be wrong
         ("Acme, Inc., a corporation under the laws of Delaware, enters into this Agreement.", None),
         ("This Agreement is governed by the laws of Ohio. Annex 2 of this Agreement is governed by the laws of Texas.",
          None),
         ("This Agreement is governed by the laws of Ohio. It was governed by the law of the State of Ohio under the "
-         "earlier agreement.", "Ohio"),
+         "earlier agreement.", "the laws of Ohio"),
         ("This Agreement is governed by the laws of the jurisdiction in which the Company sits.", None),
     ],
 )  # fmt: skip
-def test_the_place_whose_law_governs(text: str, place: str | None) -> None:
+def test_the_law_that_governs(text: str, place: str | None) -> None:
     assert said(governing_law, "A cover.", text) == place
 
 
@@ -73,6 +74,10 @@ def test_the_date_in_the_first_sentence(text: str, day: str | None) -> None:
         ("This lease is valid for all purposes, business and dealings of whatever nature between the Parties for a "
          "period of two years from the date hereof.", "for a period of two years from the date hereof"),
         ("This Agreement expires on 31 December 2026.", "on 31 December 2026"),
+        ("The provisions of this Agreement remain in effect until the earlier of (x) the day on which a sale (or a "
+         "merger) is closed and (y) eighteen (18) months from its date (the “Term”).",
+         "until the earlier of (x) the day on which a sale (or a merger) is closed and (y) eighteen (18) months from "
+         "its date"),
         ("The obligations of confidentiality shall survive for five years from disclosure.",
          "for five years from disclosure"),
         ("All provisions of this Agreement shall remain in full force and effect.", None),
@@ -84,6 +89,16 @@ def test_the_date_in_the_first_sentence(text: str, day: str | None) -> None:
 )  # fmt: skip
 def test_how_long_it_lasts(text: str, time: str | None) -> None:
     assert said(lasting, text) == time
+
+
+def test_a_part_of_an_agreement_or_the_time_after_it_is_not_its_end() -> None:
+    for text in (
+        "The duties of confidentiality in this clause last for five years.",
+        "The obligations of confidentiality survive for five years after this agreement ends.",
+        "Confidentiality obligations continue for 2 years following termination of the lease.",
+    ):
+        assert said(lasting, text) is None
+        assert said(lasting_secrecy, text) is not None
 
 
 def test_secrecy_may_last_longer_than_the_agreement() -> None:
@@ -100,6 +115,10 @@ def test_secrecy_may_last_longer_than_the_agreement() -> None:
     ("text", "span"),
     [
         ("Either party may terminate this Agreement upon thirty (30) days' prior written notice.", "thirty (30) days"),
+        (
+            "Ending it\n9.1 Either party may end this lease by giving the other sixty days' written notice.",
+            "sixty days",
+        ),
         ("It may be cancelled by giving notice of at least 6 weeks in advance.", "at least 6 weeks"),
         ("The Company may terminate for cause if it is not cured within ten days after notice.", None),
         ("Minutes are sent with ten days' notice.", None),
@@ -134,6 +153,7 @@ def test_who_signed() -> None:
         said(signers, "By: ____\nName: Ada Smith\nTitle: CEO\nBy: ____\nName: | Ben Jones") == "Ada Smith and Ben Jones"
     )
     assert said(signers, "By:\nName:\nTitle:") is None
+    assert said(signers, "/s/ Ada Smith By: /s/ Ben Jones Title: CEO") == "Ada Smith and Ben Jones"
     assert said(signers, "The name: a word") is None
 
 
@@ -148,14 +168,15 @@ LEASE = (
 @pytest.mark.parametrize(
     ("question", "answer", "quote"),
     [
-        ("Which law governs?", "Ohio", "This Lease is governed by the laws of Ohio."),
-        ("Which state's law governs this agreement?", "Ohio", "This Lease is governed by"),
-        ("What is the governing law of the lease?", "Ohio", "This Lease is governed by"),
+        ("Which law governs?", "the laws of Ohio", "This Lease is governed by the laws of Ohio."),
+        ("Which state's law governs this agreement?", "the laws of Ohio", "This Lease is governed by"),
+        ("What is the governing law of the lease?", "the laws of Ohio", "This Lease is governed by"),
         ("When was it made?", "May 4, 2019", "This Lease (the “Lease”) is made as of May 4, 2019"),
         ("What is the effective date?", "May 4, 2019", "This Lease (the"),
         ("When does the agreement end?", "two (2) years", "The term of this Lease is"),
         ("How long does it last?", "two (2) years", "The term of this Lease is"),
         ("What is the notice period?", "sixty days", "The Tenant may terminate"),
+        ("How much notice must a party give to end it?", "sixty days", "The Tenant may terminate"),
         ("How can it be terminated?", "The Tenant may terminate this Lease at any time with sixty days' written notice",
          "The Tenant may terminate"),
         ("Who can end the lease early?", "The Tenant may terminate this Lease at any time with sixty days' written "
@@ -198,5 +219,9 @@ def test_sentences_know_abbreviations_and_numbers() -> None:
     found = list(sentences_of(agreement(text)))
     assert [one.text for one in found] == [
         "Acme, Inc. and Mr. Smith agree.", "They pay $1.50 a day.", "Nobody else does.", "The end"
+    ]  # fmt: skip
+    heading = "8. Ending the lease\n8.1 It ends in May.\n8.2. It may\n2 or 3 times be renewed.\n9. Notices are sent."
+    assert [one.text for one in sentences_of(agreement(heading))] == [
+        "Ending the lease", "It ends in May.", "It may 2 or 3 times be renewed.", "Notices are sent."
     ]  # fmt: skip
     assert [text[one.start : one.end] for one in found] == [one.text for one in found]
