@@ -179,7 +179,8 @@ def _reading(entry: Entry, job: JobStatus | None) -> str:
         said = t("Stop reading {document}", document=entry.name)
         stop = "" if job.stopping else button(t("Stop"), "cancel", job.id, css="ll-link", aria=said)
         shown = bar(job.done, job.total, t("Progress of {document}", document=entry.name))
-        facts = f'<p class="ll-meta">{job_facts(job)} {notify()}</p>'
+        told = job_facts(job).replace(" ·", "\u00a0·")  # no line begins with the dot
+        facts = f'<p class="ll-meta">{told} {notify()}</p>'
         return f'<div class="ll-reading"><div class="ll-progress">{shown}{stop}</div>{facts}</div>'
     if entry.is_read:
         return ""
