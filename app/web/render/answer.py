@@ -40,7 +40,7 @@ def in_progress(
     if stopping:
         status, progress = noted("Stopping"), None
     doing = "" if text and not stopping else working(status, progress)
-    said = tn("{n} passage found; it is shown beside.", "{n} passages found; the first is shown beside.", found)
+    said = tn("{n} passage found and shown.", "{n} passages found; the first is shown.", found)
     evidence = f'<p class="ll-meta">{said}</p>' if found else ""
     inside = f"{_asked(question)}{body}{doing}{evidence}"
     address = f' data-address="run={escape(run)}" data-key="question" data-under-way="{t("An answer")}"' if run else ""

@@ -19,9 +19,9 @@ LANE = 1000  # a click names lane * LANE + citation
 
 def empty() -> str:
     said = t(
-        "The same question goes to every model that is ticked, over the documents that are ticked at the left. You see "
-        "their answers side by side, with evidence and with what each of them took. A second model has to read the "
-        "documents for itself, and stays loaded."
+        "The same question goes to every ticked model, over the ticked documents. You see their answers side by side, "
+        "with evidence and with what each of them took. A second model has to read the documents for itself, and "
+        "stays loaded."
     )
     return f'<p class="ll-quiet">{said}</p>'
 
