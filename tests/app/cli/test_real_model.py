@@ -60,6 +60,14 @@ def test_every_kind_of_source_gives_an_answer_of_the_schema(
     assert answer["model"]["name"]
 
 
+def test_what_an_agreement_says_of_itself_is_told_with_its_sentence(samples: Path, data_dir: Path) -> None:
+    made, ended = ask(data_dir, str(samples / "contract.pdf"), "-q", "When was it made?", "-q", "How can it be ended?")
+    assert made["answer"] == "17 February 2025"
+    assert made["citations"][0]["quote"].startswith("This agreement is made on 17 February 2025")
+    assert ended["answer"].endswith("end this agreement at any time by giving the other sixty days' written notice")
+    assert all(answer["found"] and answer["citations"][0]["verified"] for answer in (made, ended))
+
+
 def test_a_second_question_after_a_restart_reads_nothing_again(data_dir: Path, tmp_path: Path) -> None:
     note = text_file(tmp_path)
     first, _ = ask(data_dir, str(note), "-q", "Where is the spare key?", "-q", "What colour is the flower pot?")

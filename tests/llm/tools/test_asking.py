@@ -13,6 +13,7 @@ from app.cli import cli
 from ingest.document import Document, Kind, Page
 from llm import Engine
 from llm.answer import Answer, Answered, AskOptions, Event, EvidenceFound, TextDelta, ThinkingDelta
+from llm.attempts import SHORT_TOKENS
 from llm.backbone import load_backbone
 from llm.evidence.ranking import Searcher
 from llm.structured import Form
@@ -162,6 +163,16 @@ def test_where_everything_is_shown_or_a_form_is_wanted_there_are_no_tools(tmp_pa
     assert told(events) == []
     assert answer.model == engine.model
     _, events = asked(engine, manual(), form=Form(choices=("yes", "no")))
+    assert told(events) == []
+
+
+def test_a_document_of_one_pass_that_is_answered_from_its_passages_is_not_searched(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path)
+    pages = manual().pages
+    document = Document("o" * 64, "manual.pdf", Kind.PDF, pages=(pages[0], Page(2, pages[11].text)))
+    answer, events = asked(engine, document)
+    assert SHORT_TOKENS < answer.coverage.tokens_total <= engine.exact_tokens  # so passages first, and all was read
+    assert answer.coverage.tokens_read == answer.coverage.tokens_total
     assert told(events) == []
 
 
