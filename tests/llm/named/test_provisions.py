@@ -153,6 +153,8 @@ def test_who_signed() -> None:
         said(signers, "By: ____\nName: Ada Smith\nTitle: CEO\nBy: ____\nName: | Ben Jones") == "Ada Smith and Ben Jones"
     )
     assert said(signers, "By:\nName:\nTitle:") is None
+    assert said(signers, "/s/ [ILLEGIBLE]\n/s/ Ada Smith") is None
+    assert said(signers, "/s/ ______\n/s/ Ada Smith") == "Ada Smith"
     assert said(signers, "/s/ Ada Smith By: /s/ Ben Jones Title: CEO") == "Ada Smith and Ben Jones"
     assert said(signers, "The name: a word") is None
 
