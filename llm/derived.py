@@ -1,4 +1,4 @@
-"""Answers that need no model: names that an agreement defines, amounts that a report states, what tables say.
+"""Answers that need no model: what an agreement says of itself, amounts that a report states, what tables say.
 
 A model of the packaged size gets these wrong, and they take a fraction of a second.
 """
