@@ -238,7 +238,7 @@ def several(page: Page) -> None:
     chosen(page, 0)
     page.click(".ll-doc:last-child input[type=checkbox]")
     chosen(page, 1)
-    page.write("#ll-compare-question textarea", "Which law governs this agreement?\n")
+    page.write("#ll-compare-question textarea", "At what resolution shall the Materials be scanned?\n")  # not looked up
     until("both answers", lambda: len(page.all(".ll-took tbody tr")) == 2)
     page.click("#ll-compare-lanes [data-act=cell]")
     page.picture("desk-compare")
