@@ -11,6 +11,7 @@ from app.bench.checkpoints import tiny
 from llm.errors import ModelNotFound
 from llm.loading.checkpoint import load_checkpoint
 from llm.loading.fp8 import dequantised
+from llm.loading.on_disk import BlockOnDisk
 from tests.llm.conftest import write_tiny_checkpoint
 
 BLOCK = (24, 24)
@@ -95,6 +96,29 @@ def test_a_checkpoint_in_fp8_blocks_is_the_float_model_that_it_stands_for(family
     for expert in range(len(packed)):
         own = plain[f"model.layers.2.mlp.experts.{expert}.down_proj.weight"]
         torch.testing.assert_close(packed[expert], own, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("family", ["DeepSeek-V3", "DeepSeek-V3.2"])
+def test_experts_in_fp8_blocks_may_stay_on_disk(family: str, tmp_path: Path) -> None:
+    plain = write_fp8(tmp_path, family)
+    where = tmp_path / family
+    for path in write_tiny_checkpoint(tmp_path / "other").glob("tokenizer*"):
+        path.rename(where / path.name)
+    ids = torch.randint(3, 128, (1, 20), generator=torch.Generator().manual_seed(0))
+    logits = []
+    for experts_bytes in (None, 1):
+        model, _, _ = load_checkpoint(
+            str(where), dtype=torch.float32, device=torch.device("cpu"), experts_bytes=experts_bytes,
+            cache_dir=tmp_path / "cache",
+        )  # fmt: skip
+        with torch.no_grad():
+            logits.append(model.eval()(ids).logits)
+    torch.testing.assert_close(*logits, rtol=0, atol=1e-5)
+    on_disk = dict(model.named_modules())["model.layers.2.mlp.experts"].down_proj
+    assert isinstance(on_disk, BlockOnDisk)
+    for expert in range(len(on_disk)):
+        own = plain[f"model.layers.2.mlp.experts.{expert}.down_proj.weight"]
+        torch.testing.assert_close(on_disk[expert], own, rtol=0, atol=1e-7)
 
 
 def test_damaged_scales_are_one_sentence(tmp_path: Path) -> None:
