@@ -25,7 +25,7 @@ from llm.runtime.tiled import rounded_up
 from llm.runtime.working import WorkingKV
 from llm.tokens import embedded
 
-_STEP = 32  # rows of products are rounded up to it, since oneDNN keeps a kernel for each number of them (docs/LOG.md)
+_STEP = 16  # rows of products are rounded up to it, since oneDNN keeps a kernel for each number of them (docs/LOG.md)
 _FEW_TOKENS = 8  # int4 products cost the same for 1 to 4 tokens, bfloat16 ones win from about 12 on (docs/LOG.md)
 
 

@@ -17,7 +17,7 @@ import torch
 _SAMPLES = 128  # keys that a shift is looked for in
 _ROWS = 512  # queries in a block at most: half a square of this size is computed for nothing
 _SCORES = 8 << 20  # numbers in the scores of a block: 16 MiB
-_STEP, _STEP_BEHIND = 32, 64  # lengths are rounded up: oneDNN compiles and keeps a product for each (docs/LOG.md)
+_STEP, _STEP_BEHIND = 16, 64  # lengths are rounded up: oneDNN compiles and keeps a product for each (docs/LOG.md)
 _UNSEEN = -30_000.0  # a score whose exponential is 0
 
 

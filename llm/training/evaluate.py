@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--base", type=Path, required=True, help="folder with the base checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="folder with the question sets (*.jsonl.gz)")
     parser.add_argument("--n", type=int, default=40, help="answered questions of each set")
+    parser.add_argument("--sets", nargs="+", metavar="SET", help="these only, as the table names them (policyqa, form)")
     parser.add_argument("--part", choices=("dev", "test"), default="test")
     parser.add_argument("--close", action="store_true", help="among other passages, instead of alone")
     parser.add_argument(
@@ -133,6 +134,9 @@ def main() -> int:
     examples, too_long = evaluation_examples(
         load_passages(arguments.data, part), Prompt(tokenizer), arguments.n, close=arguments.close
     )
+    if unknown := set(arguments.sets or ()) - set(examples):
+        parser.error(f"--sets: no set is called {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
+    examples = {kind: found for kind, found in examples.items() if not arguments.sets or kind in arguments.sets}
     models: dict[str, Any] = {"leafmoe": load_leafmoe(arguments.base, arguments.adapter)}
     if not arguments.no_base:
         models["base"] = AutoModelForCausalLM.from_pretrained(arguments.base, dtype=torch.bfloat16)
