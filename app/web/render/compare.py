@@ -81,7 +81,7 @@ def _took(comparison: Comparison, packaged: str) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(lane.model or packaged)}</th>'
         f"<td>{duration(lane.answer.timing.first_token_s)}</td>"
-        f"<td>{duration(lane.answer.timing.total_s)}</td><td>{number(lane.answer.timing.decode_tokens_per_s, 1)}</td>"
+        f"<td>{duration(lane.answer.timing.total_s)}</td><td>{_rate(lane.answer)}</td>"
         f"<td>{number(lane.answer.timing.new_tokens)}</td><td>{number(lane.answer.timing.reused_tokens)}</td>"
         f"<td>{number(100 * lane.answer.confidence)} %</td><td>{_checked(lane.answer)}</td></tr>"
         for lane in comparison.lanes
@@ -100,6 +100,10 @@ def _took(comparison: Comparison, packaged: str) -> str:
         if rows
         else ""
     )
+
+
+def _rate(answer: Answer) -> str:
+    return number(answer.timing.decode_tokens_per_s, 1) if answer.timing.decode_tokens_per_s else "–"
 
 
 def _checked(answer: Answer) -> str:

@@ -87,6 +87,14 @@ def test_a_model_that_failed_stands_beside_one_that_answered(answer: Answer) -> 
     assert shown.count('<tr><th scope="row">') == 1  # only who answered took something
 
 
+def test_an_answer_that_no_model_wrote_has_no_speed(answer: Answer) -> None:
+    looked_up = replace(answer, derived=True, timing=replace(answer.timing, decode_tokens_per_s=0.0))
+    lanes = Lane(None, answer=answer), Lane("b", answer=looked_up)
+    shown = fragments.lanes(Comparison("Q", ("a",), lanes, over=True), "leafmoe-135m", lambda cite: None)
+    assert [rate in shown for rate in ("<td>12.4</td>", "<td>–</td>", "<td>0.0</td>")] == [True, True, False]
+    assert shown.count("Looked up in the document, not written by the model.") == 1
+
+
 def test_a_stopped_comparison_says_so(
     panel: ComparePanel, services: Services, texts: SimpleNamespace, engine: Any
 ) -> None:
