@@ -4,16 +4,17 @@ DATA is the folder with documents/: the documents are cut from those (`tests.ben
 two in a hundred broken, and the packaged model answers. With `--stand-in` instead a small engine of plain Python
 answers, about made-up leases and without scans: command, journal, parsing and library are the real ones.
 
-Runs `batch` once in peace, and beside it once killed at random moments and started again. Prints, as JSON: rows by
-status, whether every row is accounted for and none is twice, whether both runs gave the same rows, and the memory of
-the batch in peace, the most of its first and its last hundred documents (or tenths, if fewer): of its own process,
-without what it has mapped of files (weights and readings, which the system takes back when it likes), and with its
-children. WORK/calm/memory.csv has all that was seen.
+Runs `batch` once in peace, and beside it once killed at random moments and started again (`--kills 0`: in peace only).
+Prints, as JSON: rows by status, whether every row is accounted for and none is twice, whether both runs gave the same
+rows, and the memory of the batch in peace, the most and the median while its first and its last hundred documents (or
+tenths, if fewer) are done: of its own process, without what it has mapped of files (weights and readings, which the
+system takes back when it likes), and with its children. WORK/calm/memory.csv has all that was seen.
 """
 
 import argparse
 import json
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -65,11 +66,16 @@ def main() -> None:
     allowed = made(given, options)
     questions = options.work_dir / "questions.jsonl"
     questions.write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS), "utf-8")
-    calm, killed = Run(options, "calm", 0), Run(options, "killed", options.kills)
+    calm = Run(options, "calm", 0)
+    killed = Run(options, "killed", options.kills) if options.kills else None
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
-        looks, (_, num_killed) = (each.result() for each in (pool.submit(calm.go), pool.submit(killed.go)))
-    print(json.dumps(report(calm, killed, looks[0], num_killed, allowed, time.monotonic() - began), indent=1))
+        beside = pool.submit(killed.go) if killed else None
+        looks, _ = calm.go()
+        found = of_calm(calm, looks, allowed)
+        if killed and beside:
+            found |= {"killed": beside.result()[1], **beside_calm(killed, calm)}
+    print(json.dumps(found | {"minutes": round((time.monotonic() - began) / 60, 1)}, indent=1))
 
 
 def made(given: Path, options: argparse.Namespace) -> dict[str, frozenset[str]]:
@@ -147,31 +153,34 @@ def look(pid: int, rows: int) -> list[Look]:
     return [Look(rows, *(round(each / 1e6, 1) for each in in_bytes), len(children))]
 
 
-def report(
-    calm: Run, killed: Run, looks: list[Look], num_killed: int, allowed: dict[str, frozenset[str]], seconds: float
-) -> dict[str, Any]:
-    rows, again = calm.rows(), killed.rows()
+def of_calm(calm: Run, looks: list[Look], allowed: dict[str, frozenset[str]]) -> dict[str, Any]:
+    rows = calm.rows()
     expected = len(allowed) + sum(name.endswith(".pdf") for name in allowed)
     part = min(100 / len(allowed), 0.1) * expected
     first = [each for each in looks if 0 < each.rows <= part]
     last = [each for each in looks if each.rows >= expected - part]
-    seen = {
-        field.name: [max(getattr(each, field.name) for each in looks) for looks in (first, last) if looks]
+    memory = {
+        f"{what}_{field.name}": [of(getattr(each, field.name) for each in looks) for looks in (first, last) if looks]
         for field in fields(Look)
         if field.name != "rows"
+        for what, of in (("most", max), ("median", statistics.median))
     }
     return {
         "documents": len(allowed),
-        "killed": num_killed,
         "rows": len(rows),
         "by_status": Counter(row["status"] for row in rows),
         "all_accounted_for": len(rows) == expected == len({row["id"] for row in rows}),
         "as_they_should_be": all(row["status"] in allowed[row["source"]] for row in rows),
+        "first_and_last": memory,
+        "grew": {name: round(values[-1] / values[0] - 1, 3) for name, values in memory.items() if values[0]},
+    }
+
+
+def beside_calm(killed: Run, calm: Run) -> dict[str, Any]:
+    again = killed.rows()
+    return {
         "none_twice": len(again) == len({row["id"] for row in again}),
-        "killed_equals_calm": rows == again,
-        "first_and_last": seen,
-        "grew": {name: round(values[-1] / values[0] - 1, 3) for name, values in seen.items()},
-        "minutes": round(seconds / 60, 1),
+        "killed_equals_calm": again == calm.rows(),
     }
 
 
