@@ -37,6 +37,7 @@ from llm.derived import derive
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, is_of_another_kind, only_repeats, probability_of_answer
+from llm.evidence.ending import ended
 from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
 from llm.generation import Generated, generate
@@ -316,8 +317,10 @@ class Asking:
             citations = cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
             found = bool(text)
-        elif found and self._options.form is None and (constant := with_value(text, self._documents)):
-            text, citations = constant[0], (constant[1], *citations)[:MAX_CITATIONS]
+        elif found and self._options.form is None:
+            text = text if written.stopped else ended(text, draft.attempt.rests_on)
+            if constant := with_value(text, self._documents):
+                text, citations = constant[0], (constant[1], *citations)[:MAX_CITATIONS]
         return self._composed(
             text if found else NOTHING_FOUND, citations if found else (), draft.probability,
             is_found=found, stopped=written.stopped, thinking=written.thinking,

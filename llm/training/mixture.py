@@ -6,6 +6,7 @@ in the document. Everything is drawn from one random generator, so a run can be 
 """
 
 import random
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,8 +38,11 @@ _SEVERAL_PASSAGES_SHARE = 0.45
 _CLOSE_SHARE = 0.75  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
+_WRAPPED_SHARE = 0.4  # a PDF's pages keep the lines of the paper
+_LINE_CHARS = (45, 110)
 _SCANNED_SHARE = 0.2
 _PROSE_SHARE = 0.1
+_LINE_KINDS = ("code", "form", "wtq", "tatqa", "fetaqa")
 _PROSE_KINDS = ("squadshifts-new_wiki", "squadshifts-reddit", "squadshifts-amazon_reviews", "fairytaleqa")
 # Tokens of close readings: mostly one passage alone, as it is read first, or several.
 _CLOSE_TOKENS = ((0, 250), (300, 1_100), (1_100, 2_000))
@@ -96,7 +100,7 @@ class Mixture:
             else:
                 example = None
             if example is not None:
-                return self._scanned(example)
+                return self._scanned(self._wrapped(example))
 
     def _draw_prose(self) -> Example:
         """Contexts one behind the other, as many as an ordinary document may have tokens."""
@@ -106,6 +110,14 @@ class Mixture:
             text += context + "\n\n"
             free -= self._count_tokens(context)
         return Example(text.strip(), ())
+
+    def _wrapped(self, example: Example) -> Example:
+        """In lines of a width, as paper has them; code, tables and forms, of one line a row, stay as they are."""
+        if self._rng.random() >= _WRAPPED_SHARE or any(item.kind in _LINE_KINDS for item in example.asked):
+            return example
+        width = self._rng.randint(*_LINE_CHARS)
+        lines = (textwrap.fill(line, width, break_long_words=False) for line in example.document.split("\n"))
+        return replace(example, document="\n".join(lines))
 
     def _scanned(self, example: Example) -> Example:
         if self._confusions is None or self._rng.random() >= _SCANNED_SHARE:
