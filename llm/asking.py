@@ -33,7 +33,7 @@ from llm.close_reading import CloseReading
 from llm.constants import with_value
 from llm.cost import Cost
 from llm.coverage import coverage_of
-from llm.derived import derive
+from llm.derived import derive, derive_of_form
 from llm.desk import Desk
 from llm.errors import ContextOverflow, SnapshotRefused
 from llm.evidence.calibration import is_found, is_of_another_kind, only_repeats, probability_of_answer
@@ -101,9 +101,7 @@ class Asking:
         if not self._is_clear():
             self._look()
         yield EvidenceFound(cited(self._best, None))
-        derived = None
-        if not self._options.exact and self._options.form is None and self._best:
-            derived = derive(self._question, self._best, self._documents)
+        derived = self._derived()
         if derived is not None:
             yield self._delta(derived.text)
             self._look()
@@ -115,6 +113,13 @@ class Asking:
             yield Answered(self._answer(draft, self._best))
         if self._looked:
             self._looked.turn.release()
+
+    def _derived(self) -> Derived | None:
+        if self._options.exact or not self._best:
+            return None
+        if self._options.form is not None:
+            return derive_of_form(self._question, self._documents, self._options.form)
+        return derive(self._question, self._best, self._documents)
 
     @property
     def _best(self) -> list[Ranked]:

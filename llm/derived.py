@@ -4,12 +4,14 @@ A model of the packaged size gets these wrong, and they take a fraction of a sec
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest.document import Document
 from llm.answer import Derived
 from llm.evidence.calibration import is_found, probability_of_answer
 from llm.evidence.ranking import Ranked
 from llm.named import answer_from_names
+from llm.structured.form import Form
 from llm.tables import answer_from_statements, answer_from_tables
 
 
@@ -21,3 +23,10 @@ def derive(question: str, ranked: Sequence[Ranked], documents: Sequence[Document
     if not is_found(probability_of_answer(question, ranked, None), with_answer=False):
         return None
     return answer_from_tables(question, ranked)
+
+
+def derive_of_form(question: str, documents: Sequence[Document], form: Form) -> Derived | None:
+    """The one stretch of that form in what the document says of itself: "two years" of "for two years from today"."""
+    named = answer_from_names(question, documents) if form.pattern is not None else None
+    fitting = form.strings([named.text]) if named is not None else []
+    return replace(named, text=fitting[0]) if named is not None and len(fitting) == 1 else None
