@@ -90,13 +90,23 @@ def probability_of_answer(
 
     `place`: how many passages, read alone, had no answer before that one.
     """
-    if not ranked:
+    if not ranked or (answer and _is_name_from_elsewhere(answer, ranked)):
         return 0.0
     evidence, numbers = shipped("evidence"), evidence_numbers(question, ranked)
     if answer is None:
         return evidence.probability(numbers)
     written = answer_numbers(question, ranked, answer, place)
     return shipped("answer").probability({"evidence": evidence.log_odds(numbers), **written})
+
+
+def _is_name_from_elsewhere(answer: str, ranked: Sequence[Ranked]) -> bool:
+    """Whether the answer is a name of two words or more, and none of them stands in the documents at all."""
+    words = answer.strip(" .").split()
+    if len(words) < 2 or not all(word[0].isupper() and word.isalpha() for word in words):
+        return False
+    pages = (page.text.lower() for item in ranked for page in item.document.pages)
+    wanted = [word.lower() for word in words]
+    return not any(word in text for text in pages for word in wanted)
 
 
 def is_found(probability: float, *, with_answer: bool = True) -> bool:

@@ -41,7 +41,7 @@ _ASKED: tuple[tuple[Finder, tuple[str, ...]], ...] = (
             rf"(?:what is|give|state) the (?:effective )?date{_OF_IT}",
             rf"(?:on|of) (?:what|which) date (?:was|is) {_IT}(?: {_MADE})?",
             rf"(?:when|on (?:what|which) date) (?:does|did|will) {_IT} "
-            r"(?:(?:take|come into|go into) effect|begin|start|commence|become effective|come into force)",
+            r"(?:(?:take|come into|go into) effect|become effective|come into force)",
         ),
     ),
     (

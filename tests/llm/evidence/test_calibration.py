@@ -65,6 +65,12 @@ def test_a_question_that_the_lease_answers_is_likelier_than_one_that_it_does_not
         ] * 3
 
 
+def test_a_name_that_stands_nowhere_is_no_answer(words) -> None:
+    evidence = ranked(words, "When is the rent due?")
+    assert probability_of_answer("Who is the tenant?", evidence, "Alexander Fleming") == 0
+    assert probability_of_answer("Who is the tenant?", evidence, "Monthly Rent") > 0
+
+
 def test_no_evidence_is_no_answer() -> None:
     assert probability_of_answer("anything?", [], "words") == 0.0
     assert not is_found(0.0)
