@@ -104,7 +104,8 @@ def _is_name_from_elsewhere(answer: str, ranked: Sequence[Ranked]) -> bool:
     words = answer.strip(" .").split()
     if len(words) < 2 or not all(word[0].isupper() and word.isalpha() for word in words):
         return False
-    pages = (page.text.lower() for item in ranked for page in item.document.pages)
+    documents = {item.document.id: item.document for item in ranked}  # most passages are of the same one
+    pages = (page.text.lower() for document in documents.values() for page in document.pages)
     wanted = [word.lower() for word in words]
     return not any(word in text for text in pages for word in wanted)
 
