@@ -7,6 +7,7 @@ reading all of it. English only.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ingest.document import Document
 from llm.named.candidates import plain
@@ -15,6 +16,7 @@ from llm.named.wording import ITSELF, KIND, Provision, Sentence, sentences_of
 
 _PREAMBLE_PAGES = 3  # a cover and a list of contents may come before
 _LONGEST = 260  # characters of an answer
+_LONGEST_SENTENCE = 600
 _NEAR = 60  # from "for" or "until" to the time itself
 _DATE, _DURATION = re.compile(DATE), re.compile(DURATION)
 
@@ -108,16 +110,16 @@ def made_on(leaf: Document) -> Provision | None:
 
 
 def lasting(leaf: Document) -> Provision | None:
-    """How long the agreement lasts, or the duties under it where it says nothing of itself."""
+    """How long the agreement lasts; where it says nothing of itself, the sentence on the duties under it."""
     sentences = list(sentences_of(leaf))
     of_duties = [found for found in _secret(sentences) if not _OF_A_PART.search(found[1].said_in[0].text)]
-    return _agreed(_times(sentences, _OF_ITSELF)) or _agreed(of_duties)
+    return _agreed(_times(sentences, _OF_ITSELF)) or _in_full(_agreed(of_duties))
 
 
 def lasting_secrecy(leaf: Document) -> Provision | None:
-    """How long the duty lasts to keep what was told secret; where nothing is said of it, the agreement."""
+    """How long the duty of secrecy lasts; where nothing is said of it, the sentence on the agreement."""
     sentences = list(sentences_of(leaf))
-    return _agreed(_secret(sentences)) or _agreed(_times(sentences, _OF_ITSELF))
+    return _agreed(_secret(sentences)) or _in_full(_agreed(_times(sentences, _OF_ITSELF)))
 
 
 def notice_period(leaf: Document) -> Provision | None:
@@ -167,6 +169,13 @@ def _agreed(found: Iterable[tuple[str, Provision]]) -> Provision | None:
     for sense, provision in found:
         by_sense.setdefault(sense, provision)
     return next(iter(by_sense.values())) if len(by_sense) == 1 else None
+
+
+def _in_full(provision: Provision | None) -> Provision | None:
+    """With all of its sentence, which says what it is about: something near to what was asked for."""
+    if provision is None or len(provision.said_in[0].text) > _LONGEST_SENTENCE:
+        return None
+    return replace(provision, text=provision.said_in[0].text)
 
 
 def _blank(match: re.Match[str]) -> str:
