@@ -49,9 +49,11 @@ _CALM = {
     # without and with ten times as much (docs/LOG.md). The second is for OpenMP libraries other than GNU's.
     "GOMP_SPINCOUNT": "2000",
     "OMP_WAIT_POLICY": "passive",
-    # oneDNN keeps a compiled kernel of about 0.4 MB for each shape of a product that it meets, up to 1,024: hundreds of
-    # megabytes for texts of every length, and 256 were enough not to compile any of them more often (docs/LOG.md).
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
+    # oneDNN compiles a kernel of about 0.4 MB for each shape of a product. Two caches keep it, its own and the one that
+    # torch puts before that (ideep's), up to 1,024 each: hundreds of megabytes for texts of any length.
+    # With 64 in both no pass is slower, and the memory of a long batch stays where it is (docs/LOG.md).
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+    "LRU_CACHE_CAPACITY": "64",
     "TOKENIZERS_PARALLELISM": "false",  # else a warning for every child process
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
