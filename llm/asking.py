@@ -40,14 +40,12 @@ from llm.evidence.calibration import is_found, is_of_another_kind, only_repeats,
 from llm.evidence.ending import ended
 from llm.evidence.passages import Passage
 from llm.evidence.ranking import Ranked
-from llm.generation import Generated, generate
+from llm.generation import Generated
 from llm.looking import Looked, look
-from llm.prompt import NEXT_QUESTION, NOT_FOUND
+from llm.prompt import NOT_FOUND
 from llm.reading import RESERVED_TOKENS
-from llm.runtime.working import WorkingKV
-from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
-from llm.tokens import Tokens
+from llm.writing import Writer
 
 NOTHING_FOUND = "Not found: the documents do not hold an answer to this question."
 STOPPED = "Stopped."
@@ -88,6 +86,7 @@ class Asking:
         self._ranked: list[Ranked] = []
         self._has_looked = False  # as far as there is anything to look over
         self._looked: Looked | None = None
+        self._writer = Writer(backbone, documents, self._question, options, self._cost, self._cancel)
         self._closes: list[CloseReading] = []  # what the model was shown, where it did not look over everything
 
     def events(self) -> Iterator[Event]:
@@ -146,6 +145,7 @@ class Asking:
                 if not was_shown:
                     is_shown = is_shown or isinstance(event, TextDelta)
                     yield event
+            written = self._writer.copied(attempt.close, self._looked, written)
             draft = self._judged(self._best, attempt, written)
             best = draft if best is None or draft.probability > best.probability else best
             if written.stopped or (draft.is_supported and not draft.refuses):
@@ -156,8 +156,7 @@ class Asking:
         """Writes one attempt. Nothing is shown that may still be no answer, and of a refusal no more is written."""
         held = ""
         self._closes += [attempt.close] if attempt.close else []
-        pieces = self._write(attempt.close, written)
-        for piece in pieces:
+        for piece in self._write(attempt.close, written):
             if isinstance(piece, Thought):
                 yield ThinkingDelta(piece.text)
                 continue
@@ -169,6 +168,9 @@ class Asking:
                 held = ""
         if held.strip() and (written.stopped or not self._says_nothing(written.text)):
             yield self._delta(held)
+
+    def _write(self, close: CloseReading | None, written: Generated) -> Iterator[Thought | str]:
+        return self._writer.write(close, self._looked, written)
 
     def _says_nothing(self, text: str, is_whole: bool = True) -> bool:
         """Whether it says what nobody asked for. Other models may say it in any language, or why it is not there."""
@@ -190,18 +192,6 @@ class Asking:
         probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
         is_supported = is_found(probability, with_answer=is_quoted) and not is_other
         return Draft(attempt, written, probability, is_supported)
-
-    def _constraint(self, close: CloseReading | None) -> Constraint | None:
-        """To the form that was asked for, or of choices and patterns a refusal; None: any text."""
-        if self._options.form is None:
-            return None
-        if self._options.form.schema is not None:
-            return SchemaConstraint(self._options.form.schema, self._backbone)
-        if close is not None:
-            shown = [excerpt.text for excerpt in close.shown]
-        else:
-            shown = [page.text for document in self._documents for leaf in document.leaves() for page in leaf.pages]
-        return Constraint([*self._options.form.strings(shown), NOT_FOUND], self._backbone)
 
     def _attempts(self) -> Iterator[Attempt]:
         """The first passage alone where the look can wait, then all that there is to try."""
@@ -273,41 +263,6 @@ class Asking:
                 self._cost.new_tokens = self._cost.read_tokens = progress.done - progress.reused
             yield progress
         self._cost.read_s = time.perf_counter() - started
-
-    def _write(self, close: CloseReading | None, written: Generated) -> Iterator[Thought | str]:
-        """Writes an answer over a close reading, or over the whole reading where `close` is None."""
-        prompt = self._backbone.prompt
-        if close is None:
-            assert self._looked is not None, "only what was read whole is asked over its KV"
-            kv: WorkingKV = self._looked.turn
-            ids: Sequence[int] = [self._looked.last_token]
-        else:
-            kv = self._backbone.empty_kv()
-            ids = Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
-        started = time.perf_counter()
-        pieces = generate(
-            self._backbone,
-            kv,
-            ids,
-            written,
-            max_new_tokens=self._options.max_new_tokens,
-            temperature=self._options.temperature,
-            seed=self._options.seed,
-            stop_text=NEXT_QUESTION,  # small models go on asking themselves
-            constraint=self._constraint(close),
-            cancel=self._cancel,
-        )
-        decoding_since: float | None = None
-        try:
-            for piece in pieces:
-                if decoding_since is None:
-                    decoding_since = time.perf_counter()
-                    self._cost.question_s += decoding_since - started
-                yield piece
-        finally:  # also where the rest of a refusal is not waited for
-            self._cost.new_tokens += len(ids)
-            self._cost.decode_s += time.perf_counter() - (decoding_since or started)
-            self._cost.decoded_tokens += len(written.token_ids)
 
     def _answer(self, draft: Draft | None, ranked: Sequence[Ranked]) -> Answer:
         """The answer that a draft makes; None: nothing was ranked."""

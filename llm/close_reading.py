@@ -59,6 +59,13 @@ def choose(ranked: Sequence[Excerpt], count_tokens: Callable[[str], int], budget
     return tuple(sorted((ranked[index] for index in chosen), key=lambda at: (at.leaf_index, at.page_index, at.start)))
 
 
+def texts_shown(close: CloseReading | None, documents: Sequence[Document]) -> list[str]:
+    """What the model sees: the excerpts, or every page where `close` is None."""
+    if close is not None:
+        return [excerpt.text for excerpt in close.shown]
+    return [page.text for document in documents for leaf in document.leaves() for page in leaf.pages]
+
+
 def _with_label(excerpt: Excerpt) -> str:
     return page_label(excerpt.leaf, excerpt.leaf.pages[excerpt.page_index]) + excerpt.text + "\n\n"
 

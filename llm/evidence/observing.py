@@ -11,6 +11,8 @@ from pathlib import Path
 
 from llm.attempts import SHORT_TOKENS, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
+from llm.close_reading import texts_shown
+from llm.copying import copied
 from llm.evidence.calibration import Regression, answer_numbers, evidence_numbers
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
@@ -110,7 +112,8 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> t
         prompt_ids = Tokens.joined((prompt.prefix, shown, prompt.suffix(example.question)))
         for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
             pass
-        text = written.text
+        words = " ".join(texts_shown(attempt.close, example.haystack))
+        text = copied(backbone, backbone.empty_kv(), prompt_ids, written, words, max_new_tokens=_ANSWER_TOKENS).text
         if not is_refusal(text):
             break
     return text, place

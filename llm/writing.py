@@ -1,0 +1,118 @@
+"""What the model writes in answer to one question, over passages that it is shown or over everything that was read."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from ingest.document import Document
+from llm.answer import AskOptions
+from llm.backbone import Backbone
+from llm.close_reading import CloseReading, texts_shown
+from llm.copying import copied
+from llm.cost import Cost
+from llm.generation import Generated, generate
+from llm.looking import Looked
+from llm.prompt import NEXT_QUESTION, NOT_FOUND
+from llm.runtime.working import WorkingKV
+from llm.stream import doubts_of
+from llm.structured.constraint import Constraint, SchemaConstraint
+from llm.thinking import Thought
+from llm.tokens import Tokens
+
+_SHORT_CHARS = 4_000  # of documents that are answered over their stored KV, for their words to be looked through
+
+
+class Writer:
+    """Writes one question's answers, and adds to `cost` what they cost."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        documents: Sequence[Document],
+        question: str,
+        options: AskOptions,
+        cost: Cost,
+        cancel: threading.Event,
+    ) -> None:
+        self._backbone, self._documents, self._question = backbone, documents, question
+        self._options, self._cost, self._cancel = options, cost, cancel
+        self._before: WorkingKV | None = None  # of a look, as it was before an answer was written behind it
+
+    def write(self, close: CloseReading | None, looked: Looked | None, written: Generated) -> Iterator[Thought | str]:
+        """Writes an answer over a close reading, or over the whole reading where `close` is None."""
+        if close is None:
+            assert looked is not None, "only what was read whole is asked over its KV"
+            kv: WorkingKV = looked.turn
+            self._before = kv.fork() if self._may_copy(None) else None
+        else:
+            kv = self._backbone.empty_kv()
+        ids = self._ids(close, looked)
+        started = time.perf_counter()
+        pieces = generate(
+            self._backbone,
+            kv,
+            ids,
+            written,
+            max_new_tokens=self._options.max_new_tokens,
+            temperature=self._options.temperature,
+            seed=self._options.seed,
+            stop_text=NEXT_QUESTION,  # small models go on asking themselves
+            constraint=self._constraint(close),
+            cancel=self._cancel,
+        )
+        decoding_since: float | None = None
+        try:
+            for piece in pieces:
+                if decoding_since is None:
+                    decoding_since = time.perf_counter()
+                    self._cost.question_s += decoding_since - started
+                yield piece
+        finally:  # also where the rest of a refusal is not waited for
+            self._cost.new_tokens += len(ids)
+            self._cost.decode_s += time.perf_counter() - (decoding_since or started)
+            self._cost.decoded_tokens += len(written.token_ids)
+
+    def copied(self, close: CloseReading | None, looked: Looked | None, written: Generated) -> Generated:
+        """What was written, or the same in the document's own words where it stands nowhere in what was shown."""
+        before, self._before = self._before, None
+        if close is not None and self._may_copy(close):
+            before = self._backbone.empty_kv()
+        if before is None:
+            return written
+        started = time.perf_counter()
+        best = copied(
+            self._backbone,
+            before,
+            self._ids(close, looked),
+            written,
+            " ".join(texts_shown(close, self._documents)),
+            max_new_tokens=self._options.max_new_tokens,
+            cancel=self._cancel,
+        )
+        self._cost.decode_s += time.perf_counter() - started
+        before.release()
+        return best
+
+    def _may_copy(self, close: CloseReading | None) -> bool:
+        """Whether the model answers word for word, and what it was shown is short and sure."""
+        if not self._backbone.reads_one_by_one or self._options.form is not None or self._options.temperature > 0:
+            return False
+        if close is not None:
+            return not any(doubts_of(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown)
+        pages = [page for document in self._documents for leaf in document.leaves() for page in leaf.pages]
+        return sum(len(page.text) for page in pages) <= _SHORT_CHARS and not any(doubts_of(page) for page in pages)
+
+    def _ids(self, close: CloseReading | None, looked: Looked | None) -> Sequence[int]:
+        prompt = self._backbone.prompt
+        if close is None:
+            assert looked is not None, "only what was read whole is asked over its KV"
+            return [looked.last_token]
+        return Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
+
+    def _constraint(self, close: CloseReading | None) -> Constraint | None:
+        """To the form that was asked for, or of choices and patterns a refusal; None: any text."""
+        if self._options.form is None:
+            return None
+        if self._options.form.schema is not None:
+            return SchemaConstraint(self._options.form.schema, self._backbone)
+        return Constraint([*self._options.form.strings(texts_shown(close, self._documents)), NOT_FOUND], self._backbone)
