@@ -145,10 +145,13 @@ class Asking:
                 if not was_shown:
                     is_shown = is_shown or isinstance(event, TextDelta)
                     yield event
-            written = self._writer.copied(attempt.close, self._looked, written)
-            draft = self._judged(self._best, attempt, written)
+            again = self._writer.copied(attempt.close, written)
+            if again is not written and not is_shown and not self._says_nothing(again.text):
+                is_shown = True
+                yield self._delta(again.text)
+            draft = self._judged(self._best, attempt, again)
             best = draft if best is None or draft.probability > best.probability else best
-            if written.stopped or (draft.is_supported and not draft.refuses):
+            if again.stopped or (draft.is_supported and not draft.refuses):
                 return draft
         return best
 

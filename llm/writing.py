@@ -36,18 +36,25 @@ class Writer:
     ) -> None:
         self._backbone, self._documents, self._question = backbone, documents, question
         self._options, self._cost, self._cancel = options, cost, cancel
-        self._before: WorkingKV | None = None  # of a look, as it was before an answer was written behind it
+        self._behind: tuple[WorkingKV, int] | None = None  # the last prompt but for its last token, and that
 
     def write(self, close: CloseReading | None, looked: Looked | None, written: Generated) -> Iterator[Thought | str]:
         """Writes an answer over a close reading, or over the whole reading where `close` is None."""
+        started = time.perf_counter()
         if close is None:
             assert looked is not None, "only what was read whole is asked over its KV"
             kv: WorkingKV = looked.turn
-            self._before = kv.fork() if self._may_copy(None) else None
+            ids: Sequence[int] = [looked.last_token]
         else:
             kv = self._backbone.empty_kv()
-        ids = self._ids(close, looked)
-        started = time.perf_counter()
+            prompt = self._backbone.prompt
+            ids = Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
+        self._cost.new_tokens += len(ids)
+        if self._may_copy(close):
+            if len(ids) > 1:
+                self._backbone.runner.forward(ids[:-1], kv)
+                ids = ids[-1:]
+            self._behind = kv.fork(), ids[0]
         pieces = generate(
             self._backbone,
             kv,
@@ -68,29 +75,26 @@ class Writer:
                     self._cost.question_s += decoding_since - started
                 yield piece
         finally:  # also where the rest of a refusal is not waited for
-            self._cost.new_tokens += len(ids)
             self._cost.decode_s += time.perf_counter() - (decoding_since or started)
             self._cost.decoded_tokens += len(written.token_ids)
 
-    def copied(self, close: CloseReading | None, looked: Looked | None, written: Generated) -> Generated:
-        """What was written, or the same in the document's own words where it stands nowhere in what was shown."""
-        before, self._before = self._before, None
-        if close is not None and self._may_copy(close):
-            before = self._backbone.empty_kv()
-        if before is None:
+    def copied(self, close: CloseReading | None, written: Generated) -> Generated:
+        """What was written, or the document's own words where it stands nowhere in what was shown, or all but knew."""
+        if self._behind is None:
             return written
+        (kv, last_token), self._behind = self._behind, None
         started = time.perf_counter()
         best = copied(
             self._backbone,
-            before,
-            self._ids(close, looked),
+            kv,
+            last_token,
             written,
             " ".join(texts_shown(close, self._documents)),
             max_new_tokens=self._options.max_new_tokens,
             cancel=self._cancel,
         )
         self._cost.decode_s += time.perf_counter() - started
-        before.release()
+        kv.release()
         return best
 
     def _may_copy(self, close: CloseReading | None) -> bool:
@@ -101,13 +105,6 @@ class Writer:
             return not any(doubts_of(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown)
         pages = [page for document in self._documents for leaf in document.leaves() for page in leaf.pages]
         return sum(len(page.text) for page in pages) <= _SHORT_CHARS and not any(doubts_of(page) for page in pages)
-
-    def _ids(self, close: CloseReading | None, looked: Looked | None) -> Sequence[int]:
-        prompt = self._backbone.prompt
-        if close is None:
-            assert looked is not None, "only what was read whole is asked over its KV"
-            return [looked.last_token]
-        return Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
 
     def _constraint(self, close: CloseReading | None) -> Constraint | None:
         """To the form that was asked for, or of choices and patterns a refusal; None: any text."""

@@ -110,10 +110,13 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> t
         shown = whole if attempt.close is None else attempt.close.token_ids
         written, place = Generated(), attempt.place
         prompt_ids = Tokens.joined((prompt.prefix, shown, prompt.suffix(example.question)))
-        for _ in generate(backbone, backbone.empty_kv(), prompt_ids, written, max_new_tokens=_ANSWER_TOKENS):
+        kv = backbone.empty_kv()
+        backbone.runner.forward(prompt_ids[:-1], kv)
+        again = kv.fork()
+        for _ in generate(backbone, kv, prompt_ids[-1:], written, max_new_tokens=_ANSWER_TOKENS):
             pass
         words = " ".join(texts_shown(attempt.close, example.haystack))
-        text = copied(backbone, backbone.empty_kv(), prompt_ids, written, words, max_new_tokens=_ANSWER_TOKENS).text
+        text = copied(backbone, again, prompt_ids[-1], written, words, max_new_tokens=_ANSWER_TOKENS).text
         if not is_refusal(text):
             break
     return text, place

@@ -57,12 +57,13 @@ class Constraint:
 
 
 class CopyConstraint(Constraint):
-    """Words of a text, one behind the other as they stand there, or the refusal."""
+    """Words of a text, one behind the other as they stand there."""
 
-    def __init__(self, text: str, vocabulary: LLTokenizer, stop_ids: Iterable[int]) -> None:
-        """Line ends and runs of spaces in `text` count as one space."""
+    def __init__(self, text: str, vocabulary: LLTokenizer, stop_ids: Iterable[int], *, may_refuse: bool) -> None:
+        """Line ends and runs of spaces in `text` count as one space. `may_refuse`: or the words of the refusal."""
         words = json.dumps({"substring_words": " ".join(text.split())}, ensure_ascii=False)
-        grammar = f"start: COPIED | {json.dumps(NOT_FOUND)}\nCOPIED: %regex {words}\n"
+        start = f"COPIED | {json.dumps(NOT_FOUND)}" if may_refuse else "COPIED"
+        grammar = f"start: {start}\nCOPIED: %regex {words}\n"
         self._begin(LLMatcher.grammar_from_lark(grammar), vocabulary)
         self._stop_ids = sorted(stop_ids)
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from llm.copying import is_copy_better, is_to_copy
+from llm.attempts import is_refusal
+from llm.copying import is_better, is_to_copy
 from llm.prompt import Prompt
 from llm.structured.constraint import CopyConstraint, vocabulary
 
@@ -16,20 +17,21 @@ def answer_all(
 ) -> list[str]:
     """The model's greedy answer to each question, as text. The model must use an attention that takes a mask.
 
-    As where a person asks, one that stands nowhere in the document is written again in its words (`llm.copying`).
+    As where a person asks, one that stands nowhere in the document, and a refusal, is written again in its words
+    (`llm.copying`).
     """
     answers = _decoded(model, tokenizer, document, questions, max_new_tokens)
     again = [index for index, (text, _) in enumerate(answers) if is_to_copy(text, document)]
     if again:
         end_id = int(tokenizer.eos_token_id)
         tokens = vocabulary(tokenizer, int(model.config.vocab_size), (end_id,))
-        constraints = [CopyConstraint(document, tokens, [end_id]) for _ in again]
-        copies = _decoded(
-            model, tokenizer, document, [questions[index] for index in again], max_new_tokens, constraints
-        )
-        for index, (text, logprob) in zip(again, copies, strict=True):
-            if is_copy_better(text, logprob, answers[index][1]):
-                answers[index] = text, logprob
+        constraints = [
+            CopyConstraint(document, tokens, [end_id], may_refuse=not is_refusal(answers[index][0])) for index in again
+        ]
+        chosen = [questions[index] for index in again]
+        copies = _decoded(model, tokenizer, document, chosen, max_new_tokens, constraints)
+        for index, copy in zip(again, copies, strict=True):
+            answers[index] = copy if is_better(*copy, *answers[index]) else answers[index]
     return [text for text, _ in answers]
 
 

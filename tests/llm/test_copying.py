@@ -9,7 +9,7 @@ from ingest.document import Document, Kind, Page
 from llm import Engine
 from llm.answer import Answered, AskOptions
 from llm.backbone import Backbone
-from llm.copying import copied, is_copy_better, is_to_copy
+from llm.copying import copied, is_better, is_to_copy
 from llm.generation import Generated
 from llm.prompt import NOT_FOUND
 
@@ -24,24 +24,28 @@ SHOWN = "She was ranked eighth\nin Canada, and 95 percent of the votes were hers
         ("eight", True),  # part of a word is no word
         ("Eighth in  Canada.", False),
         ("95 percent", False),
-        ("", False),
-        (NOT_FOUND, False),
+        ("", True),
+        (NOT_FOUND, True),
     ],
 )
-def test_only_an_answer_that_does_not_stand_there_is_copied(answer: str, *, expected: bool) -> None:
+def test_only_a_refusal_or_what_does_not_stand_there_is_copied(answer: str, *, expected: bool) -> None:
     assert is_to_copy(answer, SHOWN) is expected
 
 
 def test_a_copy_is_taken_unless_it_is_far_less_likely_or_refuses() -> None:
-    assert is_copy_better("eighth", -8.0, -3.0)
-    assert not is_copy_better("eighth", -12.0, -3.0)
-    assert not is_copy_better(NOT_FOUND, -3.0, -3.0)
-    assert not is_copy_better("", -3.0, -3.0)
+    assert is_better("eighth", -8.0, "eighteenth", -3.0)
+    assert not is_better("eighth", -12.0, "eighteenth", -3.0)
+    assert not is_better(NOT_FOUND, -3.0, "eighteenth", -3.0)
+    assert not is_better("", -3.0, "eighteenth", -3.0)
+    assert is_better("eighth", -2.5, NOT_FOUND, -1.0)
+    assert not is_better("eighth", -4.5, NOT_FOUND, -1.0)
 
 
 def again(tiny: Backbone, free: Generated) -> Generated:
-    prompt_ids = tiny.prompt.prefix + tiny.prompt.encode(SHOWN) + tiny.prompt.suffix("What was she ranked?")
-    return copied(tiny, tiny.empty_kv(), prompt_ids, free, SHOWN, max_new_tokens=8)
+    kv = tiny.empty_kv()
+    *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(SHOWN) + tiny.prompt.suffix("What was she ranked?")
+    tiny.runner.forward(prompt_ids, kv)
+    return copied(tiny, kv, last, free, SHOWN, max_new_tokens=8)
 
 
 def test_what_stands_there_stays_and_costs_nothing(tiny: Backbone) -> None:
@@ -54,6 +58,13 @@ def test_the_likelier_of_both_is_given(tiny: Backbone) -> None:
     assert unlikely.text
     assert unlikely.text in " ".join(SHOWN.split())
     sure = Generated("eighteenth", free_logprob=0.0)
+    assert again(tiny, sure) is sure
+
+
+def test_a_refusal_in_doubt_becomes_an_answer(tiny: Backbone) -> None:
+    doubted = again(tiny, Generated(NOT_FOUND, free_logprob=-1e9))
+    assert doubted.text in " ".join(SHOWN.split())
+    sure = Generated(NOT_FOUND, free_logprob=0.0)
     assert again(tiny, sure) is sure
 
 

@@ -25,7 +25,7 @@ def engine(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
     """It reads passages one by one, and has read the lease."""
     monkeypatch.setattr(Backbone, "reads_one_by_one", property(lambda _: True))
     monkeypatch.setattr("llm.asking.is_refusal", lambda text: False)
-    monkeypatch.setattr("llm.copying.is_to_copy", lambda *_: False)
+    monkeypatch.setattr("llm.writing.Writer._may_copy", lambda *_: False)
     engine = Engine(tiny, tmp_path / "state")
     assert list(engine.read([LEASE]))
     return engine

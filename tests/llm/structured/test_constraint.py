@@ -54,23 +54,24 @@ def test_a_constraint_needs_strings(tiny: Backbone) -> None:
         Constraint([], tiny)
 
 
-def test_a_copy_is_a_run_of_words_of_the_text_or_the_refusal(tiny: Backbone) -> None:
+@pytest.mark.parametrize("may_refuse", [True, False])
+def test_a_copy_is_a_run_of_words_of_the_text(tiny: Backbone, *, may_refuse: bool) -> None:
     text = 'The "lease" begins on 1 May,\n  2031 in Zürich; the rent is $1,250.'
     prompt_ids = tiny.prompt.prefix + tiny.prompt.suffix("Why?")
     flowing, seen = " ".join(text.split()), set()
-    for seed in range(30):
+    for seed in range(40):
         written = Generated()
-        constraint = CopyConstraint(text, vocabulary_of(tiny), tiny.stop_ids)
-        list(
-            generate(
-                tiny, tiny.empty_kv(), prompt_ids, written, max_new_tokens=12, temperature=3.0, seed=seed,
-                constraint=constraint,
-            )
+        constraint = CopyConstraint(text, vocabulary_of(tiny), tiny.stop_ids, may_refuse=may_refuse)
+        pieces = generate(
+            tiny, tiny.empty_kv(), prompt_ids, written, max_new_tokens=12, temperature=3.0, seed=seed,
+            constraint=constraint,
         )  # fmt: skip
-        assert written.text in flowing or NOT_FOUND.startswith(written.text)
+        assert "".join(pieces) == written.text
+        assert written.text in flowing or (may_refuse and NOT_FOUND.startswith(written.text))
         assert len(written.token_ids) <= 12
         seen.add(written.text)
     assert len(seen) > 10
+    assert any(NOT_FOUND.startswith(text) and text not in flowing for text in seen) is may_refuse
 
 
 def test_the_free_probability_counts_what_was_barred(tiny: Backbone) -> None:
