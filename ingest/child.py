@@ -26,6 +26,7 @@ from typing import IO
 
 from ingest import serial
 from ingest.errors import IngestError
+from ingest.memory import give_back
 from ingest.options import MIB, ReadOptions
 from ingest.reader import OnProgress, SourceFile
 
@@ -100,6 +101,7 @@ def _serve(call: bytes, answers: IO[bytes]) -> None:
         said = _named(f"{type(error).__name__}: {error}", args, name)
         _answer_error(answers, "ReaderFailed", f"{name} made its reader fail ({said})")
     else:
+        give_back()  # before the parent looks how much is held
         write_frame(answers, b"R", result)
     finally:
         faulthandler.cancel_dump_traceback_later()

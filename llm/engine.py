@@ -17,6 +17,7 @@ import psutil
 import torch
 
 from ingest.document import Document
+from ingest.memory import give_back
 from llm.answer import Answer, AskOptions, Citation, Coverage, Event, ExpertUse, ModelName, ReadingProgress
 from llm.asking import Asking
 from llm.attribution import Influence, around_citations, influences
@@ -30,7 +31,6 @@ from llm.eyes import ShownPages
 from llm.fitting import Memory, Pictures
 from llm.kv.codec import KVDtype
 from llm.loading.experts import use_of_experts
-from llm.memory import give_back
 from llm.pages import PageSource
 from llm.tools.asking import AskingWithTools, named_with_tools
 

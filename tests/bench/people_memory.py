@@ -4,7 +4,7 @@
 
 Reads the documents once, copies them into a library for each person, and lets all of them ask at once, each round about
 another document. Prints, as JSON lines, the process's memory after each round: anonymous, and of mapped files. With
-`--keep` nothing is given back and everything stays open, as it was before `llm/memory.py`.
+`--keep` nothing is given back and everything stays open, as it was before `ingest/memory.py`.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from app.service.engine import SharedEngine
 from app.service.line import Line
 from app.settings import Settings
 from app.web.host.shelf import copy_shelf
+from ingest.memory import give_back
 from llm import engine as engines
-from llm.memory import give_back
 from tests.bench.people_asking import DOCUMENTS, QUESTIONS
 
 THREADS = 20  # as many as a server answers in

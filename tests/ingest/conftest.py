@@ -20,6 +20,11 @@ def noisy(on_progress):
     print("printed"); os.write(1, b"written"); sys.stderr.write("told")
     return b"quiet"
 def abort(on_progress): os.abort()
+def hoard(on_progress):
+    blocks = [bytearray(60_000) for _ in range(4_000)]  # below glibc's limit for a mapping of its own
+    kept.append(blocks.pop())  # the last, so that what is free before it does not go back by itself
+    return b""
+kept = []
 def hang(on_progress): time.sleep(60)
 def hang_natively(on_progress):
     sum(range(10**12))  # one C call: never lets another Python thread run

@@ -39,6 +39,15 @@ def test_what_a_reader_prints_never_mixes_with_its_result(sandbox: Sandbox, task
     assert run(sandbox, tasks.noisy) == b"quiet"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is free")
+def test_a_child_keeps_no_memory_that_is_free(tasks: ModuleType) -> None:
+    with Sandbox() as sandbox:
+        child = psutil.Process(int(run(sandbox, tasks.pid)))
+        before = child.memory_info().rss
+        run(sandbox, tasks.hoard)
+        assert child.memory_info().rss - before < 60 * MIB
+
+
 def test_a_crash_costs_one_file(sandbox: Sandbox, tasks: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     before = int(run(sandbox, tasks.pid))
     with pytest.raises(ReaderFailed, match=r"^report.pdf made its reader crash \(exit code -6\)"):

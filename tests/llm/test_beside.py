@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from ingest.document import Document, Kind, Page
+from ingest.memory import give_back
 from llm import Engine
 from llm import engine as engines
 from llm.answer import Answered, AskOptions
 from llm.backbone import Backbone
-from llm.memory import give_back
 
 TEXT = "The lease begins on 1 May 2031.\n\nThe law of Oregon governs this lease.\n"
 
