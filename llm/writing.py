@@ -79,7 +79,7 @@ class Writer:
             self._cost.decoded_tokens += len(written.token_ids)
 
     def copied(self, close: CloseReading | None, written: Generated) -> Generated:
-        """What was written, or the document's own words where it stands nowhere in what was shown, or all but knew."""
+        """What `write` wrote last, or the document's own words where that stands nowhere in it, or refuses in doubt."""
         if self._behind is None:
             return written
         (kv, last_token), self._behind = self._behind, None

@@ -84,15 +84,15 @@ def read_sets(folder: Path, part: Part, names: Iterable[str] = TEXT_SETS) -> dic
 
 
 def _passage(kind: str, record: dict[str, object]) -> Passage:
+    """A question that two writers asked in the same words is one, and what each of them marked answers it."""
     context = record["context"]
     questions = record["questions"]
     assert isinstance(context, str), "a context is text"
     assert isinstance(questions, list), "a context has a list of questions"
-    return Passage(
-        kind,
-        context.strip(),
-        tuple(Question(item["question"].strip(), tuple(a.strip() for a in item["answers"])) for item in questions),
-    )
+    answers: dict[str, list[str]] = {}
+    for item in questions:
+        answers.setdefault(item["question"].strip(), []).extend(answer.strip() for answer in item["answers"])
+    return Passage(kind, context.strip(), tuple(Question(text, tuple(given)) for text, given in answers.items()))
 
 
 class AskedTogether:

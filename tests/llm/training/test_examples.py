@@ -1,3 +1,4 @@
+import gzip
 import json
 import random
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_code_answers_stand_in_the_source_or_are_its_file() -> None:
             answer = question.answers[0]
             assert answer == passage.name or answer in passage.context, question
     assert not {passage.name for passage in found} & {passage.name for passage in code_passages("test")}
+
+
+def test_what_two_writers_asked_in_the_same_words_is_one_question(tmp_path: Path) -> None:
+    asked = [("What was seen?", ["a fox"]), ("Where?", ["in Oslo"]), ("What was seen? ", ["a red fox", "a fox"])]
+    record = {
+        "context": "In Oslo a red fox was seen.",
+        "questions": [{"question": question, "answers": answers} for question, answers in asked],
+    }
+    with gzip.open(tmp_path / "qamr-dev.jsonl.gz", "wt", encoding="utf-8") as stream:
+        stream.write(json.dumps(record) + "\n")
+    (passage,) = read_set(tmp_path, "qamr-dev")
+    assert [question.text for question in passage.questions] == ["What was seen?", "Where?"]
+    assert passage.questions[0].answers == ("a fox", "a red fox", "a fox")
 
 
 def test_a_missing_set_is_named(tmp_path: Path) -> None:
