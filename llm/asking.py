@@ -277,8 +277,9 @@ class Asking:
         text = written.text.strip()
         if found and not written.stopped and draft.refuses:
             # The evidence is strong though the model saw no answer in it; a quote has no form.
-            citations = cited(ranked, None)
+            citations = cited(draft.attempt.rests_on, written.doubted) if written.doubted else cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
+            text = written.doubted or text
             found = bool(text)
         elif found and self._options.form is None:
             text = text if written.stopped else ended(text, draft.attempt.rests_on)

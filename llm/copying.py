@@ -1,9 +1,9 @@
-"""An answer that stands nowhere in what was shown, or a refusal in doubt, is written again out of what stands there.
+"""An answer that stands nowhere in what was shown, and a refusal, is tried again out of what stands there.
 
 A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95. And it refuses where it
 all but knows. In both cases it decodes once more with every token barred that does not go on in the text. That answer
-is taken, unless the model finds it far less likely than its own words, as it does where it counts or retells, or than
-the refusal.
+is taken, unless the model finds it far less likely than its own words, as it does where it counts or retells. Beside a
+refusal it is kept, if that is in doubt: whether there is an answer is for the evidence to say.
 """
 
 import re
@@ -29,9 +29,10 @@ def copied(
     max_new_tokens: int,
     cancel: threading.Event | None = None,
 ) -> Generated:
-    """What the model says in words of `shown`; or `free`, what it said already, if that is better.
+    """What the model says in words of `shown`; or `free`, what it said already, if that is better or a refusal.
 
-    `kv` holds the prompt but for its last token; the tokens are appended to it. `free` was decoded greedily.
+    Fills `free.doubted`. `kv` holds the prompt but for its last token; the tokens are appended to it. `free` was
+    decoded greedily.
     """
     if free.stopped or not is_to_copy(free.text, shown):
         return free
@@ -43,7 +44,11 @@ def copied(
     ):
         if copy.free_logprob < least_logprob(free.text, free.free_logprob):
             return free  # it only falls
-    return copy if not copy.stopped and is_better(copy.text, copy.free_logprob, free.text, free.free_logprob) else free
+    if copy.stopped or not is_better(copy.text, copy.free_logprob, free.text, free.free_logprob):
+        return free
+    if refuses:
+        free.doubted = copy.text
+    return free if refuses else copy
 
 
 def is_to_copy(answer: str, shown: str) -> bool:

@@ -27,6 +27,7 @@ class Generated:
     logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
     free_logprob: float = 0.0  # of all of them, among all tokens
     stopped: bool = False  # by `cancel`
+    doubted: str = ""  # words of the document that are hardly less likely than this refusal (`llm.copying`)
 
     @property
     def mean_logprob(self) -> float:

@@ -17,8 +17,8 @@ def answer_all(
 ) -> list[str]:
     """The model's greedy answer to each question, as text. The model must use an attention that takes a mask.
 
-    As where a person asks, one that stands nowhere in the document, and a refusal, is written again in its words
-    (`llm.copying`).
+    One that stands nowhere in the document is written again in its words, and a refusal in doubt is such an answer:
+    the document is the right one, so there is no evidence to weigh (`llm.copying`).
     """
     answers = _decoded(model, tokenizer, document, questions, max_new_tokens)
     again = [index for index, (text, _) in enumerate(answers) if is_to_copy(text, document)]

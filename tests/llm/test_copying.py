@@ -61,11 +61,14 @@ def test_the_likelier_of_both_is_given(tiny: Backbone) -> None:
     assert again(tiny, sure) is sure
 
 
-def test_a_refusal_in_doubt_becomes_an_answer(tiny: Backbone) -> None:
-    doubted = again(tiny, Generated(NOT_FOUND, free_logprob=-1e9))
-    assert doubted.text in " ".join(SHOWN.split())
+def test_a_refusal_in_doubt_stays_and_says_what_it_doubts(tiny: Backbone) -> None:
+    doubted = Generated(NOT_FOUND, free_logprob=-1e9)
+    assert again(tiny, doubted) is doubted
+    assert doubted.doubted
+    assert doubted.doubted in " ".join(SHOWN.split())
     sure = Generated(NOT_FOUND, free_logprob=0.0)
     assert again(tiny, sure) is sure
+    assert not sure.doubted
 
 
 def test_what_a_person_stopped_stays(tiny: Backbone) -> None:
