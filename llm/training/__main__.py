@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from llm.errors import ModelNotFound
 from llm.training.trainer import Plan, Trainer
 
 
@@ -25,12 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         rate=arguments.lr,
         decay=arguments.decay,
         resume=arguments.resume,
+        adapter=arguments.adapter,
         experts_per_token=arguments.top_k,
         attention_rank=arguments.attention_rank,
     )
     try:
         trainer = Trainer(arguments.data, arguments.base, arguments.out, plan)
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, ValueError, ModelNotFound) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     stop = threading.Event()
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=float, default=6e-4, help="the constant learning rate")
     parser.add_argument("--top-k", type=int, default=1, help="experts per token")
     parser.add_argument("--attention-rank", type=int, default=16, help="rank of the update of attention; 0: none")
+    parser.add_argument("--adapter", type=Path, help="weights that a new run begins with, instead of fresh ones")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     parser.add_argument(
         "--decay",

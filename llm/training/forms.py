@@ -5,8 +5,10 @@ an address perhaps over several lines, which are answered as one.
 """
 
 import random
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 
 from llm.training.contracts import contract_passage
 from llm.training.names import address_lines, company, person, some
@@ -19,6 +21,11 @@ _FIELDS = (
     "Phone|Fax|E-mail|Department|Position|Account No|Case No|Brand|Quantity|Region|Division|Manager|Subject|Status|"
     "Reference|Budget|Sample size|Start date|Completion date|Requested by|Approved by|Sent to|Pages|Cost center"
 )
+_TOTALS = (
+    "Total|TOTAL DUE|Grand total|Amount due|Total (incl. tax)|Total (RM)|Rounded total (RM)|Net total|Total amount|"
+    "Total sales (inclusive of tax)|Total payable"
+)
+_FAREWELLS = "Thank you|Please come again!|***|Goods sold are not returnable|Have a nice day|This is a tax invoice"
 _ASKS = {
     "total": "What is the total?|What is the total amount?|How much was paid in total?|How much is the total?",
     "date": "What is the date?|When was this issued?|On what date was it issued?|What is the date of the document?",
@@ -44,12 +51,12 @@ def form_passage(rng: random.Random) -> Passage:
 
 def _day(rng: random.Random) -> str:
     day = date(1985, 1, 1) + timedelta(days=rng.randrange(14_000))
-    form = rng.choice(("%d/%m/%Y", "%Y-%m-%d", "%B %d, %Y", "%d %b %Y", "%m/%d/%y", "%d-%m-%Y", "%d.%m.%Y"))
+    form = rng.choice(("%d/%m/%Y", "%Y-%m-%d", "%B %d, %Y", "%d %b %Y", "%m/%d/%y", "%d-%m-%Y", "%d.%m.%Y", "%d-%b-%y"))
     return day.strftime(form)
 
 
-def _amount(rng: random.Random, top: float = 900) -> str:
-    sign = rng.choice(("$", "$", "RM ", "EUR ", "£", ""))
+def _amount(rng: random.Random, top: float = 900, *, signed: bool = True) -> str:
+    sign = rng.choice(("$", "$", "RM ", "EUR ", "£", "")) if signed else ""
     return f"{sign}{rng.uniform(1, top):,.2f}"
 
 
@@ -70,21 +77,29 @@ def _shout(rng: random.Random, lines: list[str]) -> Callable[[str], str]:
 
 def _receipt(rng: random.Random) -> Passage:
     issuer, place, day, number = company(rng), address_lines(rng), _day(rng), _number(rng)
-    total, tax = _amount(rng), _amount(rng, 40)
+    in_columns = rng.random() < 0.35  # the currency stands above the amounts, not beside them
+    amount = partial(_amount, rng, signed=not in_columns)
+    total, tax = amount(), amount(40)
     has_tax, has_address = rng.random() < 0.6, rng.random() < 0.8
     lines = [*_printed_name(rng, issuer), *(_printed_address(rng, place) if has_address else [])]
     lines += [f"{rng.choice(('Tel', 'TEL NO', 'Phone'))}: {rng.randint(10**7, 10**8)}"] if rng.random() < 0.8 else []
     lines += [rng.choice(("RECEIPT", "TAX INVOICE", "INVOICE", "CASH BILL"))]
-    facts = [f"{rng.choice(('Date', 'DATE', 'Invoice date', 'Issued'))}: {day}"]
+    clock = f" {rng.randint(8, 22)}:{rng.randint(10, 59)}{rng.choice(('', ':07', ' PM'))}" if rng.random() < 0.4 else ""
+    facts = [f"{rng.choice(('Date', 'DATE', 'Invoice date', 'Issued'))}: {day}{clock}"]
     facts += [f"{rng.choice(('Invoice No', 'Receipt #', 'Bill No', 'Doc No.'))}: {number}", f"Cashier: {person(rng)}"]
     rng.shuffle(facts)
     lines += facts
-    items = [(some(rng, _GOODS), rng.randint(1, 9), _amount(rng, 99)) for _ in range(rng.randint(1, 5))]
+    lines += [*rng.sample(("Item", "Qty", "Price", "Amount"), rng.randint(2, 4)), "RM"] if in_columns else []
+    items = [(some(rng, _GOODS), rng.randint(1, 9), amount(99)) for _ in range(rng.randint(1, 5))]
     lines += [f"{count} x {goods} {price}" for goods, count, price in items]
-    lines += [f"{rng.choice(('Subtotal', 'Sub-total'))} {_amount(rng)}"] if rng.random() < 0.5 else []
+    lines += [f"{rng.choice(('Subtotal', 'Sub-total', 'Total excl. tax'))} {amount()}"] if rng.random() < 0.5 else []
     lines += [f"{rng.choice(('Tax', 'GST 6%', 'VAT', 'Sales tax'))} {tax}"] if has_tax else []
-    lines += [f"{rng.choice(('Total', 'TOTAL DUE', 'Grand total', 'Amount due', 'Total (incl. tax)'))}: {total}"]
-    lines += [f"Cash {_amount(rng)}", f"Change {_amount(rng, 20)}"] if rng.random() < 0.4 else []
+    lines += [f"{rng.choice(('Total qty', 'Total items'))}: {len(items)}"] if rng.random() < 0.2 else []
+    lines += [f"Rounding adjustment: 0.0{rng.randint(0, 4)}"] if rng.random() < 0.3 else []
+    lines += [f"{some(rng, _TOTALS)}: {total}"]
+    lines += [f"Cash {amount()}", f"Change {amount(20)}"] if rng.random() < 0.4 else []
+    lines += rng.sample(_FAREWELLS.split("|"), rng.randint(1, 3)) if rng.random() < 0.5 else []
+    lines = _column_by_column(rng, lines) if rng.random() < 0.4 else lines
     shout = _shout(rng, lines)
     answers = {"total": total, "date": day, "company": issuer, "number": number}
     answers |= {"address": ", ".join(place)} if has_address else {}
@@ -95,6 +110,15 @@ def _receipt(rng: random.Random) -> Passage:
         goods, _, price = rng.choice(items)
         questions.append(Question(f"What is the price of {goods}?", (shout(price),)))
     return Passage("form", "\n".join(lines), tuple(questions), f"receipt-{rng.randint(1, 900)}.png")
+
+
+def _column_by_column(rng: random.Random, lines: list[str]) -> list[str]:
+    """As recognition finds lines whose parts stand far apart: a name, and what it names below it."""
+    parts: list[str] = []
+    for line in lines:
+        found = re.fullmatch(r"(.+:) (.+)|(.+?) ((?:RM |EUR )?\S*\d\.\d\d)", line)
+        parts += [part for part in found.groups() if part] if found and rng.random() < 0.7 else [line]
+    return parts
 
 
 def _printed_name(rng: random.Random, name: str) -> list[str]:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from llm.leafmoe import PATCH, TEXT, ExpertLoad, LeafMoEForCausalLM, balance, save_adapter, upcycle
+from llm.leafmoe import PATCH, TEXT, ExpertLoad, LeafMoEForCausalLM, balance, load_adapter, save_adapter, upcycle
 from llm.prompt import NOT_FOUND, Prompt
 from llm.tokens import embedded
 from llm.training import attention
@@ -44,6 +44,7 @@ class Plan:
     rate: float = 6e-4
     decay: bool = False
     resume: bool = False
+    adapter: Path | None = None  # weights that a new run begins with; their optimizer's state is not known
     num_experts: int = 4
     expert_width: int = 64
     experts_per_token: int = 1
@@ -77,6 +78,8 @@ class Trainer:
             experts_per_token=plan.experts_per_token,
             attention_rank=plan.attention_rank,
         )
+        if plan.adapter is not None:
+            load_adapter(self._model, plan.adapter)
         self._load = ExpertLoad(self._model)
         self._masters, self._counters = Masters(self._model), Counters()
         confusions = _confusions(data, out, plan.printed_pages) if plan.printed_pages else None

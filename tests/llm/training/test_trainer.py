@@ -115,6 +115,17 @@ def test_decaying_keeps_the_checkpoint_and_writes_its_own_weights(
     load_leafmoe(base_folder, tmp_path / DECAYED)
 
 
+def test_a_new_run_begins_with_the_weights_of_an_adapter(base_folder: Path, data_folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    Trainer(data_folder, base_folder, first, plan()).run(StopAfter(3))
+    Trainer(data_folder, base_folder, second, plan(adapter=first / ADAPTER, seed=5)).run(StopAfter(0))
+    begun = load_file(second / ADAPTER)
+    assert all(torch.equal(tensor, begun[name]) for name, tensor in load_file(first / ADAPTER).items())
+    assert not (second / LOG).exists()
+    Trainer(data_folder, base_folder, second, plan(resume=True)).run(StopAfter(1))
+    assert [line["step"] for line in log(second)] == [1]
+
+
 def test_nothing_to_continue_is_said_plainly(base_folder: Path, data_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"checkpoint\.pt is missing: there is nothing to continue"):
         Trainer(data_folder, base_folder, tmp_path, plan(resume=True))
