@@ -1,22 +1,32 @@
-"""An answer that stands nowhere in what was shown, and a refusal, is tried again out of what stands there.
+"""An answer that is in doubt is weighed against everything that the text it was shown could answer (`llm.spans`).
 
-A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95. And it refuses where it
-all but knows. In both cases it decodes once more with every token barred that does not go on in the text. That answer
-is taken, unless the model finds it far less likely than its own words, as it does where it counts or retells. Beside a
-refusal it is kept, if that is in doubt: whether there is an answer is for the evidence to say.
+A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95. It begins an answer
+that it cannot end well, takes one of several that it finds as likely, and refuses where it all but knows. So an answer
+that stands nowhere in the text, one that is less likely than not, and a refusal are compared with the text's own words.
+What these say best is the answer, unless it is far less likely than what was written, as it is where the model counts
+or retells. Beside a refusal it is kept: whether there is an answer is for the evidence to say.
 """
 
+import math
 import re
 import threading
+from collections.abc import Iterator, Sequence
+
+import torch
+from transformers import PreTrainedTokenizerBase
 
 from llm.attempts import is_refusal
 from llm.backbone import Backbone
-from llm.generation import Generated, generate
+from llm.generation import Generated
+from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
-from llm.structured.constraint import CopyConstraint, vocabulary_of
+from llm.spans import WITHIN, Following, Span, consensus, likely_spans
 
-# Nats by which copied words may be less likely than free ones, and than a refusal (docs/LOG.md).
+# Nats by which words of the text may be less likely than those that stand nowhere in it, and than a refusal
+# (docs/LOG.md).
 _MOST_LOSS, _MOST_DOUBT = 6.0, 2.0
+_SURE = math.log(0.5)  # nothing else can be as likely
+_PASS_TOKENS = 8  # at once: up to so many the packed runner's small products are fastest
 
 
 def copied(
@@ -29,41 +39,78 @@ def copied(
     max_new_tokens: int,
     cancel: threading.Event | None = None,
 ) -> Generated:
-    """What the model says in words of `shown`; or `free`, what it said already, if that is better or a refusal.
+    """What the model says best in words of `shown`; or `free`, what it said already, if that is better or a refusal.
 
-    Fills `free.doubted`. `kv` holds the prompt but for its last token; the tokens are appended to it. `free` was
-    decoded greedily.
+    Fills `free.doubted`. `kv` holds the prompt but for its last token, which is appended to it. `free` was decoded
+    greedily. The runner is a Carrier.
     """
-    if free.stopped or not is_to_copy(free.text, shown):
+    if free.stopped or is_sure(free.text, free.logprob, shown):
         return free
-    copy = Generated(thinking=free.thinking)
-    refuses = is_refusal(free.text)
-    constraint = CopyConstraint(shown, vocabulary_of(backbone), backbone.stop_ids, may_refuse=not refuses)
-    for _ in generate(
-        backbone, kv, [last_token], copy, max_new_tokens=max_new_tokens, constraint=constraint, cancel=cancel
-    ):
-        if copy.free_logprob < least_logprob(free.text, free.free_logprob):
-            return free  # it only falls
-    if copy.stopped or not is_better(copy.text, copy.free_logprob, free.text, free.free_logprob):
+    following = _following(backbone, kv, last_token, cancel)
+    tokenizer, stop_ids = backbone.tokenizer, sorted(backbone.stop_ids)
+    best = best_span(free.text, free.logprob, shown, tokenizer, following, stop_ids, max_new_tokens=max_new_tokens)
+    if best is None or (cancel and cancel.is_set()):
         return free
-    if refuses:
-        free.doubted = copy.text
-    return free if refuses else copy
+    if is_refusal(free.text):
+        free.doubted = best.text
+        return free
+    token_ids: list[int] = tokenizer(best.text, add_special_tokens=False).input_ids
+    return Generated(text=best.text, thinking=free.thinking, token_ids=token_ids, logprobs=[best.logprob])
 
 
-def is_to_copy(answer: str, shown: str) -> bool:
-    """Whether it refuses, or its words, of any case and spacing, do not stand in the text one behind the other."""
-    if is_refusal(answer):
-        return True
+def is_sure(answer: str, logprob: float, shown: str) -> bool:
+    """Whether an answer stands in the text and nothing else can be as likely."""
+    return logprob > _SURE and stands_in(answer, shown)
+
+
+def stands_in(answer: str, shown: str) -> bool:
+    """Whether it is an answer whose words, of any case and spacing, stand in the text one behind the other."""
     words = " ".join(answer.split()).strip(" .,;:").casefold()
-    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", " ".join(shown.split()).casefold()) is None
+    found = re.search(rf"(?<!\w){re.escape(words)}(?!\w)", " ".join(shown.split()).casefold())
+    return found is not None and not is_refusal(answer)
 
 
-def is_better(copy: str, copy_logprob: float, free: str, free_logprob: float) -> bool:
-    """Whether copied words are an answer, and not far less likely than the free ones (natural log of all of them)."""
-    return not is_refusal(copy) and copy_logprob >= least_logprob(free, free_logprob)
+def best_span(
+    free: str,
+    free_logprob: float,
+    shown: str,
+    tokenizer: PreTrainedTokenizerBase,
+    following: Following,
+    stop_ids: Sequence[int],
+    *,
+    max_new_tokens: int,
+) -> Span | None:
+    """What a text answers in its own words, `free` among them if it stands there.
+
+    None: nothing that is as good as `free`, or that itself.
+    """
+    is_there = stands_in(free, shown)
+    most_loss = WITHIN if is_there else _MOST_DOUBT if is_refusal(free) else _MOST_LOSS
+    spans = likely_spans(
+        shown, tokenizer, following, stop_ids, least_logprob=free_logprob - most_loss, max_tokens=max_new_tokens
+    )
+    if is_there and all(span.text.casefold() != free.casefold() for span in spans):
+        spans = sorted([*spans, Span(free, free_logprob)], key=lambda span: -span.logprob)
+    best = consensus(spans) if spans else None
+    return None if best is None or best.text == free else best
 
 
-def least_logprob(free: str, free_logprob: float) -> float:
-    """How likely a copy must be at least to be taken."""
-    return free_logprob - (_MOST_DOUBT if is_refusal(free) else _MOST_LOSS)
+def _following(backbone: Backbone, kv: WorkingKV, last_token: int, cancel: threading.Event | None) -> Following:
+    """Behind the prompt. Ends early when a person stops the answer."""
+    runner = backbone.runner
+    assert isinstance(runner, Carrier), "the packaged model's runners tell the logits of every token"
+    first = runner.forward([last_token], kv).log_softmax(-1)
+
+    def following(token_ids: Sequence[int]) -> Iterator[torch.Tensor]:
+        yield first
+        branch = kv.fork()
+        try:
+            for start in range(0, len(token_ids), _PASS_TOKENS):
+                if cancel and cancel.is_set():
+                    return
+                part = token_ids[start : start + _PASS_TOKENS]
+                yield from runner.carry(part, branch, len(part))[0].log_softmax(-1)
+        finally:
+            branch.release()
+
+    return following

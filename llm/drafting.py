@@ -10,7 +10,6 @@ read earlier. That makes guesses worse over a stored reading, and never an answe
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import torch
 from transformers import PreTrainedModel
@@ -18,17 +17,10 @@ from transformers.cache_utils import MtpCache
 from transformers.modeling_layers import MtpModel
 
 from llm.errors import ModelNotFound
+from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
 
 _KINDS = frozenset(("full_attention", "sliding_attention"))  # that transformers' guessing layer makes masks for
-
-
-class Carrier(Protocol):
-    """A runner that tells the states of what it carries, too."""
-
-    def carry(self, token_ids: Sequence[int], kv: WorkingKV, num_logits: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (num_logits, V) of the last tokens in float32, and the last states (S, D) of all."""
-        ...
 
 
 class Drafter:

@@ -25,9 +25,13 @@ class Generated:
     thinking: str = ""  # before the text, of a reasoning model
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
-    free_logprob: float = 0.0  # of all of them, among all tokens
     stopped: bool = False  # by `cancel`
     doubted: str = ""  # words of the document that are hardly less likely than this refusal (`llm.copying`)
+
+    @property
+    def logprob(self) -> float:
+        """Of all that was chosen, its end included."""
+        return sum(self.logprobs)
 
     @property
     def mean_logprob(self) -> float:
@@ -63,12 +67,11 @@ def generate(
         if cancel and cancel.is_set():
             into.stopped = True
             break
-        free = logits = step(next_ids)
+        logits = step(next_ids)
         if constraint is not None:
             logits = constraint.masked(logits) if number < max_new_tokens else constraint.ending(logits)
         token = choose_token(logits, temperature, sampler)
         into.logprobs.append(float(logits.log_softmax(-1)[token]))
-        into.free_logprob += into.logprobs[-1] if free is logits else float(free.log_softmax(-1)[token])
         if token in backbone.stop_ids:
             break
         into.token_ids.append(token)

@@ -77,16 +77,32 @@ class PackedLlama:
 
         Logits (V,) of the last token, in float32.
         """
+        return self._logits(self._passes(token_ids, kv)[-1][-1:])[0]
+
+    @torch.no_grad()
+    def carry(self, token_ids: Sequence[int], kv: WorkingKV, num_logits: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Carrier`."""
+        states = torch.cat(self._passes(token_ids, kv))
+        return self._logits(states[-num_logits:]), states
+
+    def _passes(self, token_ids: Sequence[int], kv: WorkingKV) -> list[torch.Tensor]:
+        """The last layer's states (S, D) of each pass."""
         assert token_ids, "a forward pass needs a token"
         done = 0
+        passes: list[torch.Tensor] = []
         while done < len(token_ids):
             num_new = kv.room(len(token_ids) - done)
             with self._threads.carrying(is_trial=num_new == 1) if num_new <= _FEW_TOKENS else nullcontext():
-                states = self._pass(token_ids[done : done + num_new], kv)
+                passes.append(self._pass(token_ids[done : done + num_new], kv))
             done += num_new
-        last = self._normed(states[-1:], self._norm)
-        logits = self._packed_head.product(last) if self._packed_head else F.linear(last, self._head)
-        return logits[0].float()
+        return passes
+
+    def _logits(self, states: torch.Tensor) -> torch.Tensor:
+        """states (S, D) -> (S, V) float32"""
+        normed = self._normed(states, self._norm)
+        if self._packed_head is not None and len(states) <= _FEW_TOKENS:
+            return self._packed_head.product(normed).float()
+        return F.linear(normed, self._head).float()
 
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
         """The last layer's states (S, D)."""

@@ -1,7 +1,7 @@
 """The contract of a runner: the one thing that carries tokens through a model's layers over a working set."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -21,5 +21,17 @@ class Runner(Protocol):
         """Carries the tokens through the model in as many passes as `kv.room` asks for; they are appended to `kv`.
 
         Logits (V,) of the last token, in float32.
+        """
+        ...
+
+
+@runtime_checkable
+class Carrier(Protocol):
+    """A runner that tells more of what it carries."""
+
+    def carry(self, token_ids: Sequence[int], kv: WorkingKV, num_logits: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `Runner.forward`: logits (num_logits, V) of the last tokens in float32, and last states (S, D) of all.
+
+        The tokens whose logits are wanted are of one pass.
         """
         ...

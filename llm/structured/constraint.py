@@ -1,11 +1,11 @@
-"""Constrained decoding: which tokens may come next, so that the whole is one of some strings, words of a text, or JSON.
+"""Constrained decoding: which tokens may come next, so that the whole is one of some strings, or fits a JSON Schema.
 
 llguidance keeps the state and masks the logits; it knows every way in which the tokenizer can spell a string. Longleaf
 only says which strings there are, and brings an object that grows too long to its end.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -15,7 +15,6 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from llm.backbone import Backbone
 from llm.errors import BadQuestion
-from llm.prompt import NOT_FOUND
 
 
 class Constraint:
@@ -24,10 +23,10 @@ class Constraint:
     def __init__(self, strings: Sequence[str], backbone: Backbone) -> None:
         """`strings` are what the answer may be, whole. There is at least one."""
         assert strings, "a constraint without strings would allow nothing"
-        self._begin(LLMatcher.grammar_from_lark(_grammar(strings)), vocabulary_of(backbone))
+        self._begin(LLMatcher.grammar_from_lark(_grammar(strings)), backbone)
 
-    def _begin(self, grammar: str, vocabulary: LLTokenizer) -> None:
-        self._matcher = LLMatcher(vocabulary, grammar)
+    def _begin(self, grammar: str, backbone: Backbone) -> None:
+        self._matcher = LLMatcher(vocabulary_of(backbone), grammar)
         self._check()
 
     @property
@@ -56,22 +55,6 @@ class Constraint:
         assert not self._matcher.is_error(), f"llguidance says: {self._matcher.get_error()}"
 
 
-class CopyConstraint(Constraint):
-    """Words of a text, one behind the other as they stand there."""
-
-    def __init__(self, text: str, vocabulary: LLTokenizer, stop_ids: Iterable[int], *, may_refuse: bool) -> None:
-        """Line ends and runs of spaces in `text` count as one space. `may_refuse`: or the words of the refusal."""
-        words = json.dumps({"substring_words": " ".join(text.split())}, ensure_ascii=False)
-        start = f"COPIED | {json.dumps(NOT_FOUND)}" if may_refuse else "COPIED"
-        grammar = f"start: {start}\nCOPIED: %regex {words}\n"
-        self._begin(LLMatcher.grammar_from_lark(grammar), vocabulary)
-        self._stop_ids = sorted(stop_ids)
-
-    def ending(self, logits: torch.Tensor) -> torch.Tensor:
-        """Nothing more: a copy may end after any word, and what is cut off within one is still copied."""
-        return only(self._stop_ids, logits)
-
-
 class SchemaConstraint(Constraint):
     """Compact JSON that fits a JSON Schema."""
 
@@ -79,7 +62,7 @@ class SchemaConstraint(Constraint):
         """`schema` is JSON text. Raises BadQuestion for what is no schema, or one that llguidance does not know."""
         try:
             grammar = LLMatcher.grammar_from_json_schema(schema, defaults={"whitespace_flexible": False})
-            self._begin(grammar, vocabulary_of(backbone))
+            self._begin(grammar, backbone)
         except (ValueError, AssertionError) as error:
             reason = " ".join(str(error).split()).rstrip(".")[:200]
             raise BadQuestion(f"the JSON Schema cannot be kept to: {reason}; simplify it") from error
@@ -121,11 +104,11 @@ def _grammar(strings: Sequence[str]) -> str:
 def vocabulary_of(backbone: Backbone) -> LLTokenizer:
     """The model's tokens, as llguidance knows them."""
     vocab_size = int(backbone.model.config.get_text_config(decoder=True).vocab_size)
-    return vocabulary(backbone.tokenizer, vocab_size, tuple(sorted(backbone.stop_ids)))
+    return _tokens(backbone.tokenizer, vocab_size, tuple(sorted(backbone.stop_ids)))
 
 
 @lru_cache(maxsize=2)
-def vocabulary(tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop_ids: tuple[int, ...]) -> LLTokenizer:
-    """A tokenizer's tokens, as llguidance knows them. Takes about a second, so it is kept."""
+def _tokens(tokenizer: PreTrainedTokenizerBase, vocab_size: int, stop_ids: tuple[int, ...]) -> LLTokenizer:
+    """Takes about a second, so it is kept."""
     assert isinstance(tokenizer, PreTrainedTokenizerFast), f"{type(tokenizer).__name__} has no fast tokenizer"
     return from_tokenizer(tokenizer, n_vocab=vocab_size, eos_token=list(stop_ids))

@@ -76,7 +76,7 @@ class CallConstraint(Constraint):
             if token == self._syntax.opening:
                 self._begun = self._bytes_of(token)
                 forms = [_without(form, self._begun.decode()) for form in self._syntax.forms]
-                self._begin(self._grammar(forms), self._tokens)
+                self._begin(self._grammar(forms), self._backbone)
             else:
                 self._begin_plainly(answer.lstrip())
 
@@ -98,7 +98,7 @@ class CallConstraint(Constraint):
         if not forms:
             return
         named = _named(forms[0])
-        self._begin(self._grammar([_without(form, named) for form in forms]), self._tokens)
+        self._begin(self._grammar([_without(form, named) for form in forms]), self._backbone)
         more = self._tokens.greedy_tokenize(begun.removeprefix(named))
         if self._matcher.try_consume_tokens(more) == len(more):
             self._begun = begun.encode()

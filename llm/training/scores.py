@@ -1,22 +1,12 @@
 """SQuAD's exact match and F1 (arXiv:1606.05250), and balanced accuracy of refusing. All are averages over questions."""
 
-import re
-import string
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llm.prompt import NOT_FOUND
+from llm.spans import normalised, overlap
 
 Said = tuple[str, tuple[str, ...]]  # what the model said, and every right answer; none: it should have refused
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def normalised(text: str) -> list[str]:
-    """The words that count: lower case, no punctuation, no articles."""
-    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
 
 
 def exact(answer: str, references: Iterable[str]) -> bool:
@@ -26,19 +16,12 @@ def exact(answer: str, references: Iterable[str]) -> bool:
 
 def f1(answer: str, references: Iterable[str]) -> float:
     """The best word overlap with a reference, 0 to 1."""
-    return max((_overlap(normalised(answer), normalised(reference)) for reference in references), default=0.0)
+    return max((overlap(normalised(answer), normalised(reference)) for reference in references), default=0.0)
 
 
 def is_refusal(answer: str) -> bool:
     """Whether the answer says that the document does not hold it."""
     return normalised(answer)[:2] == normalised(NOT_FOUND)[:2]
-
-
-def _overlap(answer: list[str], reference: list[str]) -> float:
-    if not answer or not reference:
-        return float(answer == reference)
-    common = sum((Counter(answer) & Counter(reference)).values())
-    return 2 * common / (len(answer) + len(reference))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ import torch
 
 from llm.backbone import Backbone
 from llm.generation import Generated, generate
-from llm.prompt import NOT_FOUND
-from llm.structured.constraint import Constraint, CopyConstraint, vocabulary_of
+from llm.structured.constraint import Constraint
 
 STRINGS = ["8 February 1999", "8 February 2001", 'a "quoted" one\\', "Zürich", "No"]
 
@@ -52,28 +51,3 @@ def test_what_may_not_come_is_barred_and_the_rest_untouched(tiny: Backbone) -> N
 def test_a_constraint_needs_strings(tiny: Backbone) -> None:
     with pytest.raises(AssertionError, match="would allow nothing"):
         Constraint([], tiny)
-
-
-@pytest.mark.parametrize("may_refuse", [True, False])
-def test_a_copy_is_a_run_of_words_of_the_text(tiny: Backbone, *, may_refuse: bool) -> None:
-    text = 'The "lease" begins on 1 May,\n  2031 in Zürich; the rent is $1,250.'
-    prompt_ids = tiny.prompt.prefix + tiny.prompt.suffix("Why?")
-    flowing, seen = " ".join(text.split()), set()
-    for seed in range(40):
-        written = Generated()
-        constraint = CopyConstraint(text, vocabulary_of(tiny), tiny.stop_ids, may_refuse=may_refuse)
-        pieces = generate(
-            tiny, tiny.empty_kv(), prompt_ids, written, max_new_tokens=12, temperature=3.0, seed=seed,
-            constraint=constraint,
-        )  # fmt: skip
-        assert "".join(pieces) == written.text
-        assert written.text in flowing or (may_refuse and NOT_FOUND.startswith(written.text))
-        assert len(written.token_ids) <= 12
-        seen.add(written.text)
-    assert len(seen) > 10
-    assert any(NOT_FOUND.startswith(text) and text not in flowing for text in seen) is may_refuse
-
-
-def test_the_free_probability_counts_what_was_barred(tiny: Backbone) -> None:
-    only = write(tiny, ["the one"], 0)
-    assert only.free_logprob < sum(only.logprobs) - 1

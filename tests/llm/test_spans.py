@@ -1,0 +1,84 @@
+"""Spans of a text as answers, against a distribution that is known exactly: one whole answer, drawn from a list."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from llm.backbone import Backbone
+from llm.spans import Following, Span, consensus, likely_spans, normalised, overlap
+
+TEXT = "The heavy\n rain of (May) 1901 flooded the lower town, and the rain of 1902 did not."
+STOP = 1  # of the tiny tokenizer
+
+
+def drawn_from(answers: Mapping[str, float], tokenizer: PreTrainedTokenizerBase, asked: list[int]) -> Following:
+    """A model that says each of some answers with its probability; anything else hardly ever."""
+    coded = {(*tokenizer(text).input_ids, STOP): share for text, share in answers.items()}
+
+    def following(token_ids: Sequence[int]) -> Iterator[torch.Tensor]:
+        for number in range(len(token_ids) + 1):
+            asked.append(number)
+            prefix = tuple(token_ids[:number])
+            after = torch.full((len(tokenizer),), 1e-12)
+            for answer, share in coded.items():
+                if answer[:number] == prefix and number < len(answer):
+                    after[answer[number]] += share
+            yield (after / after.sum()).log()
+
+    return following
+
+
+def found(tiny: Backbone, answers: Mapping[str, float], least: float = 0.001, text: str = TEXT) -> dict[str, float]:
+    following = drawn_from(answers, tiny.tokenizer, [])
+    spans = likely_spans(text, tiny.tokenizer, following, [STOP], least_logprob=math.log(least), max_tokens=40)
+    assert [span.logprob for span in spans] == sorted((span.logprob for span in spans), reverse=True)
+    return {span.text: round(math.exp(span.logprob), 3) for span in spans}
+
+
+def test_each_span_has_the_probability_of_the_whole_answer(tiny: Backbone) -> None:
+    answers = {"the lower town": 0.5, "lower town": 0.3, "town": 0.1, "the sea": 0.1}
+    assert found(tiny, answers) == {"the lower town": 0.5, "lower town": 0.3, "town": 0.1}
+
+
+def test_only_words_of_the_text_one_behind_the_other_are_spans(tiny: Backbone) -> None:
+    assert found(tiny, {"heavy rain": 0.4, "rain 1901": 0.3, "flood": 0.2, "rain of 1902": 0.1}) == {
+        "heavy rain": 0.4, "rain of 1902": 0.1,
+    }  # fmt: skip
+
+
+def test_a_span_begins_behind_a_bracket_and_with_a_small_letter_where_the_text_has_a_capital(tiny: Backbone) -> None:
+    assert found(tiny, {"May": 0.6, "the heavy rain": 0.4}) == {"May": 0.6, "the heavy rain": 0.4}
+
+
+def test_what_is_far_less_likely_than_the_likeliest_or_than_asked_for_is_left_out(tiny: Backbone) -> None:
+    assert found(tiny, {"1901": 0.989, "1902": 0.011}) == {"1901": 0.989}
+    assert found(tiny, {"1901": 0.6, "1902": 0.4}, least=0.5) == {"1901": 0.6, "1902": 0.4}
+    assert found(tiny, {"1901": 0.6, "1902": 0.4}, least=0.7) == {}
+    assert found(tiny, {"the sea": 1.0}) == {}
+    assert found(tiny, {"1901": 1.0}, text=" \n") == {}
+
+
+def test_no_more_is_asked_than_is_needed(tiny: Backbone) -> None:
+    asked: list[int] = []
+    following = drawn_from({"1901": 1.0}, tiny.tokenizer, asked)
+    likely_spans(TEXT, tiny.tokenizer, following, [STOP], least_logprob=math.log(0.001), max_tokens=40)
+    assert max(asked) == 4  # of the four digits; what follows them is its end
+    assert asked.count(1) <= 3  # of fifteen words
+
+
+def test_the_consensus_shares_most_words_with_what_is_likely() -> None:
+    spans = [Span("Pitt", math.log(0.3)), Span("the rain of May", math.log(0.25)), Span("rain of May", math.log(0.2))]
+    assert consensus(spans).text == "the rain of May"
+    assert consensus(spans[:1]).text == "Pitt"
+    assert consensus([Span("rain", -1.0), Span("The rain!", -1.0)]).text == "rain"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("the rain", "Rain!", 1.0), ("rain of May", "May", 0.5), ("rain", "sun", 0.0), ("the", "", 1.0), ("", "sun", 0.0)],
+)
+def test_overlap_is_f1_of_the_words_that_count(one: str, other: str, expected: float) -> None:
+    assert overlap(normalised(one), normalised(other)) == pytest.approx(expected)
