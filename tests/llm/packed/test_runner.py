@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3Co
 from llm.leafmoe import LeafMoEConfig, LeafMoEForCausalLM
 from llm.packed import PackedLlama
 from llm.packed.projections import OneTokenExperts
+from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
 
 SHAPE: dict[str, Any] = {
@@ -68,6 +69,16 @@ def wanted(model: PreTrainedModel, token_ids: list[int]) -> torch.Tensor:
     """Logits (S, V) of all tokens."""
     logits: torch.Tensor = model(torch.tensor([token_ids])).logits[0]
     return logits.float()
+
+
+def test_the_logits_of_several_tokens_are_those_of_each() -> None:
+    model, ids = llama(), list(range(3, 23))
+    runner, kv = packed(model)
+    runner.forward(ids[:10], kv)
+    logits, states = runner.carry(ids[10:], kv, 4)
+    assert states.shape == (10, 64)
+    assert torch.allclose(logits, wanted(model, ids)[-4:], atol=1e-4)
+    assert isinstance(runner, Carrier)
 
 
 @pytest.mark.parametrize("name", MODELS)
