@@ -79,7 +79,7 @@ class Writer:
             self._cost.decoded_tokens += len(written.token_ids)
 
     def copied(self, close: CloseReading | None, written: Generated) -> Generated:
-        """What `write` wrote last, or the document's own words where that stands nowhere in what was shown."""
+        """What `write` wrote last, or words of what was shown that say it better (`llm.copying`)."""
         if self._behind is None:
             return written
         (kv, last_token), self._behind = self._behind, None

@@ -69,6 +69,16 @@ def test_no_more_is_asked_than_is_needed(tiny: Backbone) -> None:
     assert asked.count(1) <= 3  # of fifteen words
 
 
+def test_the_likeliest_beginnings_alone_are_followed(tiny: Backbone) -> None:
+    digits = "123456789"
+    shares = {digit * 3: 0.2 - 0.02 * number for number, digit in enumerate(digits)}
+    asked: list[int] = []
+    following = drawn_from(shares, tiny.tokenizer, asked)
+    text = " ".join(reversed(shares))
+    spans = likely_spans(text, tiny.tokenizer, following, [STOP], least_logprob=math.log(0.01), max_tokens=9)
+    assert [span.text for span in spans] == [digit * 3 for digit in digits[:6]]
+
+
 def test_the_consensus_shares_most_words_with_what_is_likely() -> None:
     spans = [Span("Pitt", math.log(0.3)), Span("the rain of May", math.log(0.25)), Span("rain of May", math.log(0.2))]
     assert consensus(spans).text == "the rain of May"
