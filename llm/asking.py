@@ -145,7 +145,7 @@ class Asking:
                 if not was_shown:
                     is_shown = is_shown or isinstance(event, TextDelta)
                     yield event
-            again = self._writer.copied(attempt.close, written)
+            again = self._writer.weighed(attempt.close, written)
             if again is not written and not is_shown and not self._says_nothing(again.text):
                 is_shown = True
                 yield self._delta(again.text)

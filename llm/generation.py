@@ -26,7 +26,7 @@ class Generated:
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
     stopped: bool = False  # by `cancel`
-    doubted: str = ""  # words of the document that are hardly less likely than this refusal (`llm.copying`)
+    doubted: str = ""  # words of the document that are hardly less likely than this refusal (`llm.weighing`)
 
     @property
     def logprob(self) -> float:

@@ -8,7 +8,6 @@ from ingest.document import Document
 from llm.answer import AskOptions
 from llm.backbone import Backbone
 from llm.close_reading import CloseReading, texts_shown
-from llm.copying import copied
 from llm.cost import Cost
 from llm.generation import Generated, generate
 from llm.looking import Looked
@@ -18,6 +17,7 @@ from llm.stream import doubts_of
 from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
 from llm.tokens import Tokens
+from llm.weighing import weighed
 
 _SHORT_CHARS = 4_000  # of documents that are answered over their stored KV, for their words to be looked through
 
@@ -78,13 +78,13 @@ class Writer:
             self._cost.decode_s += time.perf_counter() - (decoding_since or started)
             self._cost.decoded_tokens += len(written.token_ids)
 
-    def copied(self, close: CloseReading | None, written: Generated) -> Generated:
-        """What `write` wrote last, or words of what was shown that say it better (`llm.copying`)."""
+    def weighed(self, close: CloseReading | None, written: Generated) -> Generated:
+        """What `write` wrote last, or words of what was shown that say it better (`llm.weighing`)."""
         if self._behind is None:
             return written
         (kv, last_token), self._behind = self._behind, None
         started = time.perf_counter()
-        best = copied(
+        best = weighed(
             self._backbone,
             kv,
             last_token,

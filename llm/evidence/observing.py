@@ -12,7 +12,6 @@ from pathlib import Path
 from llm.attempts import SHORT_TOKENS, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
 from llm.close_reading import texts_shown
-from llm.copying import copied
 from llm.evidence.calibration import Regression, answer_numbers, evidence_numbers
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
@@ -20,6 +19,7 @@ from llm.evidence.ranking import Ranked, Searcher
 from llm.generation import Generated, generate
 from llm.stream import TokenStream
 from llm.tokens import Tokens
+from llm.weighing import weighed
 
 # False: questions that are asked of every policy alike; another context answers them too, so that leaving out their
 # own context does not make them unanswerable.
@@ -116,7 +116,7 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> t
         for _ in generate(backbone, kv, prompt_ids[-1:], written, max_new_tokens=_ANSWER_TOKENS):
             pass
         words = " ".join(texts_shown(attempt.close, example.haystack))
-        text = copied(backbone, again, prompt_ids[-1], written, words, max_new_tokens=_ANSWER_TOKENS).text
+        text = weighed(backbone, again, prompt_ids[-1], written, words, max_new_tokens=_ANSWER_TOKENS).text
         if not is_refusal(text):
             break
     return text, place

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from llm.copying import best_span, is_sure
 from llm.prompt import Prompt
 from llm.spans import Following
+from llm.weighing import best_span, is_sure
 
 _PASS_TOKENS = 16
 
@@ -20,7 +20,7 @@ def answer_all(
     """The model's answer to each question, as text. The model must use an attention that takes a mask.
 
     One that is in doubt is weighed against what the document could answer, and a refusal in doubt is such an answer:
-    the document is the right one, so there is no evidence to weigh (`llm.copying`).
+    the document is the right one, so there is no evidence to weigh (`llm.weighing`).
     """
     prompt = Prompt(tokenizer)
     read = DynamicCache(config=model.config)

@@ -29,7 +29,7 @@ _SURE = math.log(0.5)  # nothing else can be as likely
 _PASS_TOKENS = 32  # at once: 0.17 s, and 8 take 0.12 (docs/LOG.md)
 
 
-def copied(
+def weighed(
     backbone: Backbone,
     kv: WorkingKV,
     last_token: int,

@@ -1,4 +1,4 @@
-"""Answers in the words of the document: when they are wanted, and when they are taken. The model is tiny and random."""
+"""Answers in doubt: when they are weighed, and what is taken. The model is tiny and random."""
 
 import threading
 from pathlib import Path
@@ -11,10 +11,10 @@ from llm import Engine
 from llm.answer import Answered, AskOptions
 from llm.backbone import Backbone
 from llm.close_reading import Excerpt, compose
-from llm.copying import copied, stands_in
 from llm.cost import Cost
 from llm.generation import Generated
 from llm.prompt import NOT_FOUND
+from llm.weighing import stands_in, weighed
 from llm.writing import Writer
 
 SHOWN = "She was ranked eighth\nin Canada, and 95 percent of the votes were hers."
@@ -40,7 +40,7 @@ def again(tiny: Backbone, free: Generated, cancel: threading.Event | None = None
     kv = tiny.empty_kv()
     *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(SHOWN) + tiny.prompt.suffix("What was she ranked?")
     tiny.runner.forward(prompt_ids, kv)
-    return copied(tiny, kv, last, free, SHOWN, max_new_tokens=8, cancel=cancel)
+    return weighed(tiny, kv, last, free, SHOWN, max_new_tokens=8, cancel=cancel)
 
 
 def test_a_sure_answer_of_the_text_stays(tiny: Backbone) -> None:
@@ -82,15 +82,15 @@ def test_what_a_person_stopped_stays(tiny: Backbone) -> None:
     assert again(tiny, unlikely, cancel) is unlikely
 
 
-def test_scans_with_doubtful_characters_are_not_copied_from(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scans_with_doubtful_characters_are_not_weighed(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     """There the model may read what recognition did not."""
     monkeypatch.setattr(Backbone, "reads_one_by_one", True)
-    monkeypatch.setattr("llm.writing.copied", lambda *_args, **_options: Generated("copied"))
-    assert written_and_copied(tiny, glyphs=None) == "copied"
-    assert written_and_copied(tiny, Glyphs(doubts=(Doubt(0, (("S", 0.5), ("5", 0.5))),))) != "copied"
+    monkeypatch.setattr("llm.writing.weighed", lambda *_args, **_options: Generated("weighed"))
+    assert written_and_weighed(tiny, glyphs=None) == "weighed"
+    assert written_and_weighed(tiny, Glyphs(doubts=(Doubt(0, (("S", 0.5), ("5", 0.5))),))) != "weighed"
 
 
-def written_and_copied(tiny: Backbone, glyphs: Glyphs | None) -> str:
+def written_and_weighed(tiny: Backbone, glyphs: Glyphs | None) -> str:
     page = Page(1, SHOWN, spans=(Span(0, len(SHOWN), glyphs=glyphs),))
     document = Document("id", "a.png", Kind.TEXT, pages=(page,))
     close = compose([Excerpt(document, 0, 0, 0, len(SHOWN))], tiny.prompt, 500)
@@ -98,11 +98,11 @@ def written_and_copied(tiny: Backbone, glyphs: Glyphs | None) -> str:
     written = Generated()
     for _ in writer.write(close, None, written):
         pass
-    return writer.copied(close, written).text
+    return writer.weighed(close, written).text
 
 
 def test_the_packaged_model_answers_in_the_words_of_a_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm.copying._MOST_LOSS", 1e9)
+    monkeypatch.setattr("llm.weighing._MOST_LOSS", 1e9)
     engine = Engine.load(None, state_dir=tmp_path, cache_dir=user_cache_path("longleaf"))
     clause = "In the charge of 1761 Benefield was the complainant. The universe was filled evenly."
     filler = [f"{number}. The station of {1900 + number} had sheep and a road." for number in range(1, 90)]
