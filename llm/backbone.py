@@ -60,6 +60,29 @@ class Backbone:
     eyes: Eyes | None = None  # sees page images
     calls: CallSyntax | None = None  # how it calls tools, if it may
 
+    @classmethod
+    def of(
+        cls,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: ModelName,
+        runner: Runner | None = None,
+        drafter: Drafter | None = None,
+        eyes: Eyes | None = None,
+    ) -> "Backbone":
+        """A model that is loaded, placed and to answer only. `runner` None: the fastest there is for it."""
+        return cls(
+            model,
+            runner or PackedLlama.of(model) or runner_of(model),
+            tokenizer,
+            Prompt(tokenizer),
+            name,
+            _context_tokens(model.config),
+            _stop_ids(model, tokenizer),
+            drafter,
+            eyes,
+        )
+
     @property
     def device(self) -> torch.device:
         """Where tokens enter."""
@@ -150,17 +173,8 @@ def load_backbone(
     model = _placed(model, chosen_device, experts_bytes)
     eyes = None if page_px is None else Eyes.of(model, model_name.name, page_px)
     packed = PackedLlama.of(model) if weights is None and not hasattr(model, "hf_device_map") else None
-    return Backbone(
-        model,
-        packed or runner_of(model, with_pictures=eyes is not None),
-        tokenizer,
-        Prompt(tokenizer),
-        model_name,
-        _context_tokens(model.config),
-        _stop_ids(model, tokenizer),
-        Drafter.of(model) if mtp else None,
-        eyes,
-    )
+    runner = packed or runner_of(model, with_pictures=eyes is not None)
+    return Backbone.of(model, tokenizer, model_name, runner, Drafter.of(model) if mtp else None, eyes)
 
 
 def _refuse_changes(*changes: object) -> None:

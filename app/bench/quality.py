@@ -22,7 +22,7 @@ def run(settings: Settings, data: Path, questions: int) -> Report:
     )  # fmt: skip
     examples, too_long = evaluation_examples(load_passages(data / "qa", "test"), backbone.prompt, questions)
     name = backbone.name.name
-    scores = {kind: by[name] for kind, by in evaluate({name: backbone.model}, backbone.tokenizer, examples).items()}
+    scores = {kind: by[name] for kind, by in evaluate({name: backbone}, examples).items()}
     rows = [
         {
             "set": kind,

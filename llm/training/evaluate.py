@@ -13,20 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from llm.leafmoe import load_leafmoe
+from llm.backbone import Backbone
 from llm.prompt import NOT_FOUND, Prompt
 from llm.training.close import CloseReadings
+from llm.training.decode import ask_examples, trained
 from llm.training.examples import Asked, Example, load_passages
 from llm.training.forms import form_passage
 from llm.training.mixture import Mixture
 from llm.training.scores import Said, score
 from llm.training.sources import Part, Passage
-from llm.training.trainer import ask_examples
 
 _ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
 _MAX_CONTEXT_TOKENS = 1_500
@@ -98,14 +97,14 @@ def _answered(passage: Passage, rng: random.Random) -> list[Asked]:
 
 
 def evaluate(
-    models: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, examples: Mapping[str, list[Example]]
+    models: Mapping[str, Backbone], examples: Mapping[str, list[Example]], *, weigh: bool = True
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by kind and model; "all" holds every question together."""
     table: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in (*examples, "all")}
     for name, model in models.items():
         together: list[Said] = []
         for kind, found in examples.items():
-            said = ask_examples(model, tokenizer, found)
+            said = ask_examples(model, found, weigh=weigh)
             together += said
             table[kind][name] = asdict(score(said))
             print(f"{kind} {name}: {table[kind][name]}", file=sys.stderr, flush=True)
@@ -126,6 +125,7 @@ def main() -> int:
     parser.add_argument(
         "--no-base", action="store_true", help="leave the bare base out; it is slow, for it never stops"
     )
+    parser.add_argument("--greedy", action="store_true", help="what the model writes, not weighed (llm.weighing)")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -137,10 +137,10 @@ def main() -> int:
     if unknown := set(arguments.sets or ()) - set(examples):
         parser.error(f"--sets: no set is called {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
     examples = {kind: found for kind, found in examples.items() if not arguments.sets or kind in arguments.sets}
-    models: dict[str, Any] = {"leafmoe": load_leafmoe(arguments.base, arguments.adapter)}
+    models = {"leafmoe": trained(arguments.base, arguments.adapter, tokenizer)}
     if not arguments.no_base:
-        models["base"] = AutoModelForCausalLM.from_pretrained(arguments.base, dtype=torch.bfloat16)
-    scores = evaluate(models, tokenizer, examples)
+        models["base"] = trained(arguments.base, None, tokenizer)
+    scores = evaluate(models, examples, weigh=not arguments.greedy)
     print(
         json.dumps(
             {"part": part, "close": arguments.close, "n": arguments.n, "contexts_too_long": too_long, "scores": scores},

@@ -17,16 +17,16 @@ import torch.nn.functional as F
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from llm.leafmoe import PATCH, TEXT, ExpertLoad, LeafMoEForCausalLM, balance, load_adapter, save_adapter, upcycle
-from llm.prompt import NOT_FOUND, Prompt
+from llm.prompt import Prompt
 from llm.tokens import embedded
 from llm.training import attention
 from llm.training.confusions import Confusions
-from llm.training.decode import answer_all
+from llm.training.decode import ask_examples, trained
 from llm.training.examples import Example, load_passages
 from llm.training.mixture import Mixture
 from llm.training.packing import Row, Sequence, join, pack_example
 from llm.training.patches import printed_lines, text_lines
-from llm.training.scores import Said, score
+from llm.training.scores import score
 from llm.training.state import Counters, Masters, load_checkpoint, save_checkpoint
 from llm.training.tables import with_table_questions
 from vision.degradation import LEVELS
@@ -68,7 +68,7 @@ class Trainer:
         torch.manual_seed(plan.seed)
         attention.register()
         out.mkdir(parents=True, exist_ok=True)
-        self._plan, self._out = plan, out
+        self._plan, self._base, self._out = plan, base, out
         self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)
         self._prompt = Prompt(self._tokenizer)
         self._model: LeafMoEForCausalLM = upcycle(
@@ -102,8 +102,9 @@ class Trainer:
             if time.monotonic() - scored > self._plan.score_every_s:
                 self._score_dev()
                 scored = time.monotonic()
-        self._save()
-        if not stop.is_set():
+        if stop.is_set():
+            self._save()
+        else:
             self._score_dev()
 
     def _rate_at(self, progress: float) -> float:
@@ -190,14 +191,17 @@ class Trainer:
 
     def _score_dev(self) -> None:
         started = time.monotonic()
-        result = score(ask_examples(self._model, self._tokenizer, self._dev))
+        result = score(ask_examples(trained(self._base, self._save(), self._tokenizer), self._dev))
         self._log(dev=asdict(result), dev_s=round(time.monotonic() - started, 1))
 
-    def _save(self) -> None:
+    def _save(self) -> Path:
+        """Gives the file of the weights."""
         notes = {"steps": str(self._counters.step), "questions": str(self._counters.questions)}
-        save_adapter(self._model, self._out / (DECAYED if self._plan.decay else ADAPTER), notes)
+        weights = self._out / (DECAYED if self._plan.decay else ADAPTER)
+        save_adapter(self._model, weights, notes)
         if not self._plan.decay:
             save_checkpoint(self._out, self._masters, self._counters, self._mixture.state())
+        return weights
 
     def _log(self, **values: object) -> None:
         counted = {**asdict(self._counters), "trained_s": round(self._counters.trained_s, 1)}
@@ -254,17 +258,3 @@ def _logits(model: LeafMoEForCausalLM, row: Row, places: torch.Tensor) -> torch.
     ).last_hidden_state  # (1, N, D)
     logits: torch.Tensor = model.lm_head(hidden[0, places])
     return logits.float()
-
-
-def ask_examples(model: Any, tokenizer: PreTrainedTokenizerBase, examples: list[Example]) -> list[Said]:
-    """Greedy answers to every question of the examples. Leaves the model in eval mode with masked attention."""
-    model.eval()
-    model.set_attn_implementation("sdpa")
-    pairs: list[Said] = []
-    for example in examples:
-        said = answer_all(model, tokenizer, example.document, [asked.question for asked in example.asked])
-        pairs += [
-            (text, () if asked.answer == NOT_FOUND else (asked.answer, *asked.references))
-            for text, asked in zip(said, example.asked, strict=True)
-        ]
-    return pairs

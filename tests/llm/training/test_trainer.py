@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from llm.leafmoe import load_leafmoe, upcycle
+from llm.answer import ModelName
+from llm.backbone import Backbone
+from llm.leafmoe import load_leafmoe, merge_low_rank, upcycle
 from llm.prompt import Prompt
 from llm.training import attention
 from llm.training.__main__ import main
-from llm.training.decode import answer_all
+from llm.training.decode import answer_all, trained
 from llm.training.evaluate import evaluate, evaluation_examples
 from llm.training.examples import Asked, Example, load_passages
 from llm.training.packing import join, pack_example
@@ -60,10 +62,10 @@ def test_a_few_questions_can_be_learned_by_heart(base_folder: Path) -> None:
         torch.autograd.backward(loss)
         masters.step(1e-2)
     assert loss.item() < 0.2
-    model.eval()
-    model.set_attn_implementation("sdpa")
-    assert answer_all(model, tokenizer, example.document, ["Colour?", "Who?"]) == ["red", "Rose"]
     assert all(torch.equal(p, base[name]) for name, p in model.named_parameters() if name in base)
+    merge_low_rank(model)
+    backbone = Backbone.of(model.eval(), tokenizer, ModelName("learned", ""))
+    assert answer_all(backbone, example.document, ["Colour?", "Who?"]) == ["red", "Rose"]
 
 
 def test_plain_text_pulls_the_model_back_to_its_base(base_folder: Path) -> None:
@@ -140,20 +142,21 @@ def test_the_command_says_what_is_missing(
     assert "is missing: --data must name the folder that holds the question sets" in capsys.readouterr().err
 
 
-def test_batched_answers_equal_answers_one_by_one(base_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm.training.decode.best_span", lambda *_args, **_options: None)
+def test_answers_are_those_of_transformers_unless_they_are_weighed(base_folder: Path) -> None:
     torch.manual_seed(3)
     model = upcycle(base_folder, dtype=torch.float32).eval()
+    merge_low_rank(model)
     tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    backbone = Backbone.of(model, tokenizer, ModelName("fresh", ""))
     questions = ["Who?", "What is the weight of the third box?", "When was it?"]
-    together = answer_all(model, tokenizer, "A short document.", questions, max_new_tokens=12)
-    alone = [answer_all(model, tokenizer, "A short document.", [q], max_new_tokens=12)[0] for q in questions]
-    prompt = Prompt(tokenizer)
-    for question, answer in zip(questions, together, strict=True):
+    said = answer_all(backbone, "A short document.", questions, max_new_tokens=12, weigh=False)
+    for question, answer in zip(questions, said, strict=True):
+        prompt = backbone.prompt
         ids = torch.tensor([prompt.prefix + prompt.encode("A short document.") + prompt.suffix(question)])
         out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         assert tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True).strip() == answer
-    assert together == alone
+    for answer in answer_all(backbone, "A short document.", questions, max_new_tokens=12):
+        assert answer.rstrip(".").casefold() in "a short document."  # what a random model writes is in doubt
 
 
 def test_evaluation_scores_every_kind(base_folder: Path, data_folder: Path) -> None:
@@ -162,7 +165,7 @@ def test_evaluation_scores_every_kind(base_folder: Path, data_folder: Path) -> N
     examples, too_long = evaluation_examples(held_out, Prompt(tokenizer), 2)
     assert set(examples) == {"squadshifts-reddit", "wtq", "form"}
     assert not too_long
-    table = evaluate({"base": upcycle(base_folder)}, tokenizer, examples)
+    table = evaluate({"base": trained(base_folder, None, tokenizer)}, examples)
     assert set(table) == {*examples, "all"}
     assert table["all"]["base"]["answered"] == sum(table[kind]["base"]["answered"] for kind in examples)
 
