@@ -9,18 +9,31 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-# log-probabilities (V,) of the token that follows each prefix of some tokens, from the empty one on, as far as asked
-Following = Callable[[Sequence[int]], Iterator[torch.Tensor]]
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Natural logs of probabilities along some tokens."""
+
+    tokens: Sequence[float]  # of each token behind those before it
+    ends: Sequence[float]  # that the answer ends behind each
+
+
+Scorer = Callable[[Sequence[Sequence[int]]], Sequence[Scored]]  # of each of some token sequences, as an answer's first
 
 WITHIN = 4.0  # nats: spans less likely than the likeliest by more than that do not count
-_MOST_STARTS = 24
-_MOST_FOLLOWED = 6  # beginnings beyond their first token: 0.2 s each on one core, however few tokens follow
+_MOST_STARTS = 24  # words that an answer may begin with: 192 tokens of the first round
+_ROUNDS = (
+    8,
+    24,
+    64,
+)  # tokens of a beginning that are scored at once; the next round has those that may still be likely
+_MOST_FOLLOWED = 6  # beginnings beyond the first round: up to 384 tokens
 _MOST_WORDS, _MOST_CHARS = 40, 260
 _WORD = re.compile(r"\S+")
 _OPENING = "\"'([{“‘«"
@@ -48,44 +61,40 @@ class _Draft:
 def likely_spans(
     text: str,
     tokenizer: PreTrainedTokenizerBase,
-    following: Following,
-    stop_ids: Sequence[int],
+    first: torch.Tensor,
+    scorer: Scorer,
     *,
     least_logprob: float,
     max_tokens: int,
 ) -> list[Span]:
     """The spans of `text` within `WITHIN` of the likeliest, which comes first; none if even that is too unlikely.
 
-    Line ends and runs of spaces count as one space, and a capital that begins a span may be small. `following` is
-    asked no further than a span can still become likely enough, and for the likeliest beginnings alone.
+    `first` (V,): log-probabilities of an answer's first token. Line ends and runs of spaces count as one space, and a
+    capital that begins a span may be small. The likeliest beginnings alone are scored, and of these no more than can
+    still become likely enough.
     """
-    drafts = _Drafts(" ".join(text.split()), tokenizer, next(following(())), max_tokens)
-    found = _scored(drafts, following, list(stop_ids), least_logprob)
-    best = max(found.values(), default=-math.inf)
-    if least_logprob <= best < least_logprob + WITHIN:  # so less likely ones count as well
-        found |= _scored(drafts, following, list(stop_ids), best - WITHIN)
-    spans = [Span(said, logprob) for said, logprob in found.items() if logprob >= max(least_logprob, best) - WITHIN]
-    return sorted(spans, key=lambda span: -span.logprob) if best >= least_logprob else []
-
-
-def _scored(drafts: "_Drafts", following: Following, stops: list[int], least_logprob: float) -> dict[str, float]:
-    """Log-probability of each span with at least that, or within `WITHIN` of the likeliest; and of some others."""
+    drafts = _drafts(" ".join(text.split()), tokenizer, first, least_logprob - WITHIN, max_tokens)
     found: dict[str, float] = {}
-    for draft in drafts.likelier_than(least_logprob):
-        logprob = 0.0
-        for number, after in enumerate(following(draft.token_ids)):
-            if number == 1 and not drafts.may_follow():
-                return found
-            end = draft.ends[number - 1] if number else 0
-            if number and _ends_word(draft.text, end):
-                said = draft.text[:end].strip()
-                found[said] = max(found.get(said, -math.inf), logprob + float(after[stops].logsumexp(0)))
-            if number == len(draft.token_ids):
-                break
-            logprob += float(after[draft.token_ids[number]])
-            if logprob < max(least_logprob, max(found.values(), default=-math.inf) - WITHIN):
-                break
-    return found
+    best = -math.inf
+    for num_tokens in _ROUNDS:
+        if not drafts:
+            break
+        heads = [draft.token_ids[:num_tokens] for draft in drafts]
+        reached: list[tuple[float, _Draft]] = []
+        for draft, head, scored in zip(drafts, heads, scorer(heads), strict=True):
+            logprob = 0.0
+            for own, ends, end in zip(scored.tokens, scored.ends, draft.ends, strict=False):
+                logprob += own
+                if _ends_word(draft.text, end):
+                    said = draft.text[:end].strip()
+                    found[said] = max(found.get(said, -math.inf), logprob + ends)
+            if len(head) < len(draft.token_ids):
+                reached.append((logprob, draft))
+        best = max(found.values(), default=-math.inf)
+        reached.sort(key=lambda one: -one[0])
+        drafts = [draft for logprob, draft in reached if logprob >= max(least_logprob, best) - WITHIN][:_MOST_FOLLOWED]
+    spans = [Span(said, logprob) for said, logprob in found.items() if logprob >= best - WITHIN]
+    return sorted(spans, key=lambda span: -span.logprob) if best >= least_logprob else []
 
 
 def consensus(spans: Sequence[Span]) -> Span:
@@ -113,40 +122,29 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> float:
     return 2 * sum((Counter(one) & Counter(other)).values()) / (len(one) + len(other))
 
 
-class _Drafts:
-    """What begins at each word of a text, as far as an answer may go on."""
-
-    def __init__(self, text: str, tokenizer: PreTrainedTokenizerBase, first: torch.Tensor, max_tokens: int) -> None:
-        """`first` (V,): log-probabilities of an answer's first token."""
-        self._tokenizer, self._max_tokens = tokenizer, max_tokens
-        self._num_followed = 0
-        words = [match.span() for match in _WORD.finditer(text)]
-        starts: list[tuple[float, str]] = []
-        first_tokens: dict[str, int] = {}
-        for number, (begin, end) in enumerate(words):
-            start = end - len(text[begin:end].lstrip(_OPENING))
-            cut = text[start : min(words[min(number + _MOST_WORDS, len(words)) - 1][1], start + _MOST_CHARS)]
-            for said in dict.fromkeys((cut, cut[:1].lower() + cut[1:])):
-                head = said[: end - start]
-                if head and head not in first_tokens:
-                    first_tokens[head] = tokenizer(head, add_special_tokens=False).input_ids[0]
-                if head:
-                    starts.append((float(first[first_tokens[head]]), said))
-        self._starts = sorted(dict.fromkeys(starts), key=lambda start: -start[0])[:_MOST_STARTS]
-
-    def may_follow(self) -> bool:
-        """Whether one more beginning may be followed."""
-        self._num_followed += 1
-        return self._num_followed <= _MOST_FOLLOWED
-
-    def likelier_than(self, logprob: float) -> Iterator[_Draft]:
-        """Those whose first token is as likely as that at least; the likeliest first, none twice."""
-        for first_logprob, said in self._starts:
-            if first_logprob < logprob:
-                return
-            coded = self._tokenizer(said, add_special_tokens=False, return_offsets_mapping=True)
-            ends = [end for _, end in coded.offset_mapping][: self._max_tokens]
-            yield _Draft(said, coded.input_ids[: self._max_tokens], ends)
+def _drafts(
+    text: str, tokenizer: PreTrainedTokenizerBase, first: torch.Tensor, least_logprob: float, max_tokens: int
+) -> list[_Draft]:
+    """What begins at the likeliest words, as far as an answer may go on. None is less likely than that at its start."""
+    words = [match.span() for match in _WORD.finditer(text)]
+    starts: dict[str, float] = {}
+    first_tokens: dict[str, int] = {}
+    for number, (begin, end) in enumerate(words):
+        start = end - len(text[begin:end].lstrip(_OPENING))
+        cut = text[start : min(words[min(number + _MOST_WORDS, len(words)) - 1][1], start + _MOST_CHARS)]
+        for said in (cut, cut[:1].lower() + cut[1:]):
+            head = said[: end - start]
+            if head and head not in first_tokens:
+                first_tokens[head] = tokenizer(head, add_special_tokens=False).input_ids[0]
+            if head:
+                starts[said] = float(first[first_tokens[head]])
+    likeliest = sorted(starts, key=lambda said: -starts[said])[:_MOST_STARTS]
+    drafts = []
+    for said in likeliest:
+        if starts[said] >= least_logprob:
+            coded = tokenizer(said, add_special_tokens=False, return_offsets_mapping=True)
+            drafts.append(_Draft(said, coded.input_ids[:max_tokens], [end for _, end in coded.offset_mapping]))
+    return drafts
 
 
 def _ends_word(text: str, end: int) -> bool:

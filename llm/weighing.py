@@ -10,7 +10,7 @@ or retells. Beside a refusal it is kept: whether there is an answer is for the e
 import math
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -20,13 +20,12 @@ from llm.backbone import Backbone
 from llm.generation import Generated
 from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
-from llm.spans import WITHIN, Following, Span, consensus, likely_spans
+from llm.spans import WITHIN, Scored, Scorer, Span, consensus, likely_spans
 
 # Nats by which words of the text may be less likely than those that stand nowhere in it, and than a refusal
 # (docs/LOG.md).
 _MOST_LOSS, _MOST_DOUBT = 6.0, 2.0
 _SURE = math.log(0.5)  # nothing else can be as likely
-_PASS_TOKENS = 32  # at once: 0.17 s, and 8 take 0.12 (docs/LOG.md)
 
 
 def weighed(
@@ -46,9 +45,9 @@ def weighed(
     """
     if free.stopped or is_sure(free.text, free.logprob, shown):
         return free
-    following = _following(backbone, kv, last_token, cancel)
-    tokenizer, stop_ids = backbone.tokenizer, sorted(backbone.stop_ids)
-    best = best_span(free.text, free.logprob, shown, tokenizer, following, stop_ids, max_new_tokens=max_new_tokens)
+    tokenizer = backbone.tokenizer
+    first, scorer = _scorer(backbone, kv, last_token)
+    best = _best_span(free.text, free.logprob, shown, tokenizer, first, scorer, max_new_tokens=max_new_tokens)
     if best is None or (cancel and cancel.is_set()):
         return free
     if is_refusal(free.text):
@@ -70,13 +69,13 @@ def stands_in(answer: str, shown: str) -> bool:
     return found is not None and not is_refusal(answer)
 
 
-def best_span(
+def _best_span(
     free: str,
     free_logprob: float,
     shown: str,
     tokenizer: PreTrainedTokenizerBase,
-    following: Following,
-    stop_ids: Sequence[int],
+    first: torch.Tensor,
+    scorer: Scorer,
     *,
     max_new_tokens: int,
 ) -> Span | None:
@@ -87,7 +86,7 @@ def best_span(
     is_there = stands_in(free, shown)
     most_loss = WITHIN if is_there else _MOST_DOUBT if is_refusal(free) else _MOST_LOSS
     spans = likely_spans(
-        shown, tokenizer, following, stop_ids, least_logprob=free_logprob - most_loss, max_tokens=max_new_tokens
+        shown, tokenizer, first, scorer, least_logprob=free_logprob - most_loss, max_tokens=max_new_tokens
     )
     if is_there and all(span.text.casefold() != free.casefold() for span in spans):
         spans = sorted([*spans, Span(free, free_logprob)], key=lambda span: -span.logprob)
@@ -95,22 +94,20 @@ def best_span(
     return None if best is None or best.text == free else best
 
 
-def _following(backbone: Backbone, kv: WorkingKV, last_token: int, cancel: threading.Event | None) -> Following:
-    """Behind the prompt. Ends early when a person stops the answer."""
-    runner = backbone.runner
+def _scorer(backbone: Backbone, kv: WorkingKV, last_token: int) -> tuple[torch.Tensor, Scorer]:
+    """Log-probabilities (V,) of what comes first behind the prompt, and what scores answers behind it."""
+    runner, stop_ids = backbone.runner, sorted(backbone.stop_ids)
     assert isinstance(runner, Carrier), "the packaged model's runners tell the logits of every token"
     first = runner.forward([last_token], kv).log_softmax(-1)
 
-    def following(token_ids: Sequence[int]) -> Iterator[torch.Tensor]:
-        yield first
-        branch = kv.fork()
-        try:
-            for start in range(0, len(token_ids), _PASS_TOKENS):
-                if cancel and cancel.is_set():
-                    return
-                part = token_ids[start : start + _PASS_TOKENS]
-                yield from runner.carry(part, branch, len(part))[0].log_softmax(-1)
-        finally:
-            branch.release()
+    def scorer(sequences: Sequence[Sequence[int]]) -> list[Scored]:
+        scored = []
+        for token_ids, logits in zip(sequences, runner.carry_apart(sequences, kv), strict=True):
+            whole = logits.logsumexp(-1)  # (S,)
+            next_ids = torch.tensor(token_ids[1:], dtype=torch.int64, device=logits.device)[:, None]  # (S - 1, 1)
+            own = logits[:-1].gather(1, next_ids)[:, 0] - whole[:-1]
+            ends = logits[:, stop_ids].logsumexp(-1) - whole
+            scored.append(Scored([float(first[token_ids[0]]), *own.tolist()], ends.tolist()))
+        return scored
 
-    return following
+    return first, scorer

@@ -5,9 +5,10 @@ working set owns positions and attention. In float32 the weights are the model's
 1e-3; in bfloat16 up to 8 tokens at once go through packed weights (llm.packed.matrix).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -85,6 +86,20 @@ class PackedLlama:
         states = torch.cat(self._passes(token_ids, kv))
         return self._logits(states[-num_logits:]), states
 
+    @torch.no_grad()
+    def carry_apart(self, sequences: Sequence[Sequence[int]], kv: WorkingKV) -> list[torch.Tensor]:
+        """See `Carrier`. All go through the matrices together."""
+        lengths = [len(sequence) for sequence in sequences]
+        fork = kv.fork()
+        try:
+            states = self._through(
+                [token for sequence in sequences for token in sequence],
+                [partial(layer.attend_apart, lengths=lengths) for layer in fork.layers],
+            )
+        finally:
+            fork.release()
+        return list(self._logits(states).split(lengths))
+
     def _passes(self, token_ids: Sequence[int], kv: WorkingKV) -> list[torch.Tensor]:
         """The last layer's states (S, D) of each pass."""
         assert token_ids, "a forward pass needs a token"
@@ -107,19 +122,24 @@ class PackedLlama:
     def _pass(self, token_ids: Sequence[int], kv: WorkingKV) -> torch.Tensor:
         """The last layer's states (S, D)."""
         kv.begin(len(token_ids))
+        states = self._through(token_ids, [layer.attend for layer in kv.layers])
+        kv.finish()
+        return states
+
+    def _through(self, token_ids: Sequence[int], attends: Sequence[Callable[..., torch.Tensor]]) -> torch.Tensor:
+        """The last layer's states (S, D), after the attention of each layer."""
         states = embedded(token_ids, lambda ids: F.embedding(ids, self._embedding), self._embedding.device)
         num_new = len(states)
         is_few = num_new <= _FEW_TOKENS
         room = num_new if is_few else rounded_up(num_new, _STEP)
         states = _with_rows(states, room)
-        for layer, layer_kv in zip(self._layers, kv.layers, strict=True):
+        for layer, attend in zip(self._layers, attends, strict=True):
             part = layer.few if is_few else layer.many
             query, key, value = part.heads(self._normed(states, layer.input_norm))
             own = (heads[:, :num_new] for heads in (query, key, value))
-            mixed = layer_kv.attend(*own, scaling=self._scaling)  # (S, H, C)
+            mixed = attend(*own, scaling=self._scaling)  # (S, H, C)
             states += part.out(_with_rows(mixed.flatten(1), room))
             states += part.feed_forward(self._normed(states, layer.feed_forward_norm))
-        kv.finish()
         return states[:num_new]
 
     def _normed(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -35,3 +35,10 @@ class Carrier(Protocol):
         The tokens whose logits are wanted are of one pass.
         """
         ...
+
+    def carry_apart(self, sequences: Sequence[Sequence[int]], kv: WorkingKV) -> list[torch.Tensor]:
+        """Logits (S, V) of all tokens of each sequence, in float32, as if it alone followed what `kv` shows.
+
+        `kv` shows the same afterwards.
+        """
+        ...

@@ -79,6 +79,15 @@ class TransformersRunner:
         assert len(logits) >= num_logits, "the tokens whose logits are wanted are of one pass"
         return logits[-num_logits:].float(), torch.cat(states)
 
+    def carry_apart(self, sequences: Sequence[Sequence[int]], kv: WorkingKV) -> list[torch.Tensor]:
+        """See `Carrier`. One goes after another."""
+        carried = []
+        for sequence in sequences:
+            fork = kv.fork()
+            carried.append(self.carry(sequence, fork, len(sequence))[0])
+            fork.release()
+        return carried
+
     def _passes(self, token_ids: Sequence[int], kv: WorkingKV, **wanted: Any) -> Iterator[Any]:
         """The model's output of each pass."""
         assert token_ids, "a forward pass needs a token"

@@ -85,6 +85,16 @@ class LayerKV:
         self.show(key, value)
         return self._look(query, scaling, expansion, index, together)
 
+    def attend_apart(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, lengths: Sequence[int], scaling: float
+    ) -> torch.Tensor:
+        """As `attend`, for sequences of those lengths: each follows what is shown, none sees another, none stays."""
+        mixed = []
+        for own in zip(*(states.split(list(lengths), dim=1) for states in (query, key, value)), strict=True):
+            mixed.append(self.attend(*own, scaling=scaling))
+            self.take_back(own[0].shape[1])
+        return torch.cat(mixed)
+
     def look(self, query: torch.Tensor, *, scaling: float) -> torch.Tensor:
         """query (H, S, C) of the last S tokens shown, un-rotated -> (S, H, C'): for a layer that keeps nothing."""
         return self._look(query, scaling)

@@ -1,39 +1,55 @@
 """Spans of a text as answers, against a distribution that is known exactly: one whole answer, drawn from a list."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from llm.backbone import Backbone
-from llm.spans import Following, Span, consensus, likely_spans, normalised, overlap
+from llm.spans import Scored, Span, consensus, likely_spans, normalised, overlap
 
 TEXT = "The heavy\n rain of (May) 1901 flooded the lower town, and the rain of 1902 did not."
 STOP = 1  # of the tiny tokenizer
+MOST_TOKENS = 48
 
 
-def drawn_from(answers: Mapping[str, float], tokenizer: PreTrainedTokenizerBase, asked: list[int]) -> Following:
+class Drawn:
     """A model that says each of some answers with its probability; anything else hardly ever."""
-    coded = {(*tokenizer(text).input_ids, STOP): share for text, share in answers.items()}
 
-    def following(token_ids: Sequence[int]) -> Iterator[torch.Tensor]:
-        for number in range(len(token_ids) + 1):
-            asked.append(number)
-            prefix = tuple(token_ids[:number])
-            after = torch.full((len(tokenizer),), 1e-12)
-            for answer, share in coded.items():
-                if answer[:number] == prefix and number < len(answer):
-                    after[answer[number]] += share
-            yield (after / after.sum()).log()
+    def __init__(self, answers: Mapping[str, float], tokenizer: PreTrainedTokenizerBase) -> None:
+        self._coded = {(*tokenizer(text).input_ids, STOP): share for text, share in answers.items()}
+        self._num_tokens = len(tokenizer)
+        self.asked: list[list[Sequence[int]]] = []  # in each round
 
-    return following
+    def after(self, prefix: Sequence[int]) -> torch.Tensor:
+        """(V,)"""
+        after = torch.full((self._num_tokens,), 1e-12)
+        for answer, share in self._coded.items():
+            if answer[: len(prefix)] == tuple(prefix) and len(prefix) < len(answer):
+                after[answer[len(prefix)]] += share
+        return (after / after.sum()).log()
+
+    def __call__(self, sequences: Sequence[Sequence[int]]) -> list[Scored]:
+        self.asked.append(list(sequences))
+        return [
+            Scored(
+                [float(self.after(ids[:at])[token]) for at, token in enumerate(ids)],
+                [float(self.after(ids[: at + 1])[STOP]) for at in range(len(ids))],
+            )
+            for ids in sequences
+        ]
+
+
+def spans_of(tiny: Backbone, drawn: Drawn, least: float, text: str = TEXT) -> list[Span]:
+    return likely_spans(
+        text, tiny.tokenizer, drawn.after(()), drawn, least_logprob=math.log(least), max_tokens=MOST_TOKENS
+    )
 
 
 def found(tiny: Backbone, answers: Mapping[str, float], least: float = 0.001, text: str = TEXT) -> dict[str, float]:
-    following = drawn_from(answers, tiny.tokenizer, [])
-    spans = likely_spans(text, tiny.tokenizer, following, [STOP], least_logprob=math.log(least), max_tokens=40)
+    spans = spans_of(tiny, Drawn(answers, tiny.tokenizer), least, text)
     assert [span.logprob for span in spans] == sorted((span.logprob for span in spans), reverse=True)
     return {span.text: round(math.exp(span.logprob), 3) for span in spans}
 
@@ -61,22 +77,31 @@ def test_what_is_far_less_likely_than_the_likeliest_or_than_asked_for_is_left_ou
     assert found(tiny, {"1901": 1.0}, text=" \n") == {}
 
 
-def test_no_more_is_asked_than_is_needed(tiny: Backbone) -> None:
-    asked: list[int] = []
-    following = drawn_from({"1901": 1.0}, tiny.tokenizer, asked)
-    likely_spans(TEXT, tiny.tokenizer, following, [STOP], least_logprob=math.log(0.001), max_tokens=40)
-    assert max(asked) == 4  # of the four digits; what follows them is its end
-    assert asked.count(1) <= 3  # of fifteen words
+def test_no_more_is_scored_than_is_needed(tiny: Backbone) -> None:
+    drawn = Drawn({"1901": 1.0}, tiny.tokenizer)
+    spans_of(tiny, drawn, 0.001)
+    assert len(drawn.asked) == 1, "what follows the digits is all but impossible"
+    firsts = [tiny.tokenizer.decode(ids) for ids in drawn.asked[0]]
+    assert 0 < len(firsts) <= 3  # of fifteen words
+    assert all(text.startswith("1") for text in firsts)
+
+
+def test_a_long_answer_is_followed_to_its_end(tiny: Backbone) -> None:
+    drawn = Drawn({"rain of (May) 1901 flooded the lower town": 0.9, "The heavy": 0.1}, tiny.tokenizer)
+    spans = spans_of(tiny, drawn, 0.001)
+    assert [span.text for span in spans] == ["rain of (May) 1901 flooded the lower town", "The heavy"]
+    assert [len(ids) for ids in drawn.asked[-1]] == [MOST_TOKENS]
+    assert len(drawn.asked) == 3
 
 
 def test_the_likeliest_beginnings_alone_are_followed(tiny: Backbone) -> None:
     digits = "123456789"
-    shares = {digit * 3: 0.2 - 0.02 * number for number, digit in enumerate(digits)}
-    asked: list[int] = []
-    following = drawn_from(shares, tiny.tokenizer, asked)
-    text = " ".join(reversed(shares))
-    spans = likely_spans(text, tiny.tokenizer, following, [STOP], least_logprob=math.log(0.01), max_tokens=9)
-    assert [span.text for span in spans] == [digit * 3 for digit in digits[:6]]
+    shares = {digit * 12: 0.2 - 0.02 * number for number, digit in enumerate(digits)}
+    drawn = Drawn(shares, tiny.tokenizer)
+    spans = spans_of(tiny, drawn, 0.01, text=" ".join(reversed(shares)))
+    assert [span.text for span in spans] == [digit * 12 for digit in digits[:6]]
+    assert len(drawn.asked[0]) == 9
+    assert len(drawn.asked[1]) == 6
 
 
 def test_the_consensus_shares_most_words_with_what_is_likely() -> None:

@@ -11,6 +11,7 @@ from llm.leafmoe import LeafMoEConfig, LeafMoEForCausalLM
 from llm.packed import PackedLlama
 from llm.packed.projections import OneTokenExperts
 from llm.runtime.runner import Carrier
+from llm.runtime.runners import runner_of
 from llm.runtime.working import WorkingKV
 
 SHAPE: dict[str, Any] = {
@@ -79,6 +80,25 @@ def test_the_logits_of_several_tokens_are_those_of_each() -> None:
     assert states.shape == (10, 64)
     assert torch.allclose(logits, wanted(model, ids)[-4:], atol=1e-4)
     assert isinstance(runner, Carrier)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_sequences_apart_have_the_logits_of_each_alone(name: str) -> None:
+    model, ids = MODELS[name](), list(range(3, 23))
+    sequences = [[5, 9, 2], [7], list(range(30, 44)), [5, 9]]
+    packed_runner, kv = packed(model)
+    packed_runner.forward(ids, kv)
+    plain = runner_of(model)
+    assert isinstance(plain, Carrier)
+    plain_kv = WorkingKV(plain.layouts, plain.rotation, device=model.device, dtype=model.dtype)
+    plain.forward(ids, plain_kv)
+    for runner, working in ((packed_runner, kv), (plain, plain_kv)):
+        assert isinstance(runner, Carrier)
+        apart = runner.carry_apart(sequences, working)
+        for sequence, logits in zip(sequences, apart, strict=True):
+            assert torch.allclose(logits, wanted(model, ids + sequence)[len(ids) :], atol=1e-3)
+        assert working.num_tokens == len(ids)
+        assert torch.allclose(runner.forward([50], working), wanted(model, [*ids, 50])[-1], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", MODELS)
