@@ -97,12 +97,12 @@ def likely_spans(
     return sorted(spans, key=lambda span: -span.logprob) if best >= least_logprob else []
 
 
-def consensus(spans: Sequence[Span]) -> Span:
-    """The span that shares most words with all of them, each counted as much as it is probable. There is at least one.
+def consensus(spans: Sequence[Span], scores: Sequence[float]) -> Span:
+    """The span that shares most words with all of them, each counted by e to its score. There is at least one.
 
-    Of equal ones the first.
+    Of equal ones the first. With log-probabilities for scores it is the span whose expected F1 is best.
     """
-    weights = [math.exp(span.logprob) for span in spans]
+    weights = [math.exp(score) for score in scores]
     words = [normalised(span.text) for span in spans]
     agreement = [
         sum(weight * overlap(own, other) for weight, other in zip(weights, words, strict=True)) for own in words

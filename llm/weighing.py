@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from llm.attempts import is_refusal
 from llm.backbone import Backbone
 from llm.generation import Generated
+from llm.reranking import Fitness
 from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
 from llm.spans import WITHIN, Scored, Scorer, Span, consensus, likely_spans
@@ -33,6 +34,7 @@ def weighed(
     kv: WorkingKV,
     last_token: int,
     free: Generated,
+    question: str,
     shown: str,
     *,
     max_new_tokens: int,
@@ -47,7 +49,7 @@ def weighed(
         return free
     tokenizer = backbone.tokenizer
     first, scorer = _scorer(backbone, kv, last_token)
-    best = _best_span(free.text, free.logprob, shown, tokenizer, first, scorer, max_new_tokens=max_new_tokens)
+    best = _best_span(free.text, free.logprob, question, shown, tokenizer, first, scorer, max_new_tokens=max_new_tokens)
     if best is None or (cancel and cancel.is_set()):
         return free
     if is_refusal(free.text):
@@ -72,6 +74,7 @@ def stands_in(answer: str, shown: str) -> bool:
 def _best_span(
     free: str,
     free_logprob: float,
+    question: str,
     shown: str,
     tokenizer: PreTrainedTokenizerBase,
     first: torch.Tensor,
@@ -90,8 +93,11 @@ def _best_span(
     )
     if is_there and all(span.text.casefold() != free.casefold() for span in spans):
         spans = sorted([*spans, Span(free, free_logprob)], key=lambda span: -span.logprob)
-    best = consensus(spans) if spans else None
-    return None if best is None or best.text == free else best
+    if not spans:
+        return None
+    fitness = Fitness(question, " ".join(shown.split()))
+    best = consensus(spans, [span.logprob + fitness.of(span.text) for span in spans])
+    return None if best.text == free else best
 
 
 def _scorer(backbone: Backbone, kv: WorkingKV, last_token: int) -> tuple[torch.Tensor, Scorer]:

@@ -89,6 +89,7 @@ class Writer:
             kv,
             last_token,
             written,
+            self._question,
             " ".join(texts_shown(close, self._documents)),
             max_new_tokens=self._options.max_new_tokens,
             cancel=self._cancel,

@@ -116,7 +116,9 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> t
         for _ in generate(backbone, kv, prompt_ids[-1:], written, max_new_tokens=_ANSWER_TOKENS):
             pass
         words = " ".join(texts_shown(attempt.close, example.haystack))
-        text = weighed(backbone, again, prompt_ids[-1], written, words, max_new_tokens=_ANSWER_TOKENS).text
+        text = weighed(
+            backbone, again, prompt_ids[-1], written, example.question, words, max_new_tokens=_ANSWER_TOKENS
+        ).text
         if not is_refusal(text):
             break
     return text, place

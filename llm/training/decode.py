@@ -50,7 +50,7 @@ def _answer(
             pass
         if not weigh:
             return written.text.strip()
-        best = weighed(backbone, again, last, written, document, max_new_tokens=max_new_tokens)
+        best = weighed(backbone, again, last, written, question, document, max_new_tokens=max_new_tokens)
         return best.doubted or best.text.strip()
     finally:
         again.release()

@@ -104,11 +104,13 @@ def test_the_likeliest_beginnings_alone_are_followed(tiny: Backbone) -> None:
     assert len(drawn.asked[1]) == 6
 
 
-def test_the_consensus_shares_most_words_with_what_is_likely() -> None:
+def test_the_consensus_shares_most_words_with_what_counts() -> None:
     spans = [Span("Pitt", math.log(0.3)), Span("the rain of May", math.log(0.25)), Span("rain of May", math.log(0.2))]
-    assert consensus(spans).text == "the rain of May"
-    assert consensus(spans[:1]).text == "Pitt"
-    assert consensus([Span("rain", -1.0), Span("The rain!", -1.0)]).text == "rain"
+    scores = [span.logprob for span in spans]
+    assert consensus(spans, scores).text == "the rain of May"
+    assert consensus(spans, [scores[0] + 1, *scores[1:]]).text == "Pitt"
+    assert consensus(spans[:1], scores[:1]).text == "Pitt"
+    assert consensus([Span("rain", -1.0), Span("The rain!", -1.0)], [-1.0, -1.0]).text == "rain"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def again(tiny: Backbone, free: Generated, cancel: threading.Event | None = None
     kv = tiny.empty_kv()
     *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(SHOWN) + tiny.prompt.suffix("What was she ranked?")
     tiny.runner.forward(prompt_ids, kv)
-    return weighed(tiny, kv, last, free, SHOWN, max_new_tokens=8, cancel=cancel)
+    return weighed(tiny, kv, last, free, "What was she ranked?", SHOWN, max_new_tokens=8, cancel=cancel)
 
 
 def test_a_sure_answer_of_the_text_stays(tiny: Backbone) -> None:

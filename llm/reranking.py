@@ -1,0 +1,53 @@
+"""Which of several likely spans of a text fits a question: two things that a small model weighs too little.
+
+An answer says something that the question does not say, and it stands where the text speaks of what the question names.
+Both are added to a span's log-probability (a log-linear reranker; Och, 2003, P03-1021), with coefficients that were
+chosen on development contexts (docs/LOG.md).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from llm.evidence.lexical import question_terms, terms
+
+_REPEATING, _NEARNESS = -1.0, 1.75  # nats
+_NEAR_CHARS = 60
+_WORD = re.compile(r"\S+")
+
+
+class Fitness:
+    """How well spans of one text fit one question, in nats."""
+
+    def __init__(self, question: str, text: str) -> None:
+        """`text`: with one space between words, as the spans have it."""
+        self._text = text.casefold()
+        asked = frozenset(question_terms(question))
+        found = [(match.start(), terms(match.group())) for match in _WORD.finditer(self._text)]
+        self._places = [(start, named) for start, held in found if (named := asked.intersection(held))]
+        counts = Counter(term for _, named in self._places for term in named)
+        self._rarities = {term: 1 / (1 + counts[term]) for term in asked}
+
+    def of(self, span: str) -> float:
+        """0 for a span of none of the question's words that stands near none of them."""
+        said = terms(span)
+        repeated = sum(term in self._rarities for term in said) / len(said) if said else 0.0
+        nearness = max((self._nearness(start, start + len(span)) for start in self._starts(span)), default=0.0)
+        return _REPEATING * repeated + _NEARNESS * nearness
+
+    def _starts(self, span: str) -> Iterator[int]:
+        wanted, start = span.casefold(), -1
+        while (start := self._text.find(wanted, start + 1)) >= 0:
+            yield start
+
+    def _nearness(self, start: int, end: int) -> float:
+        """Share of the question's words, rare ones of the text counted more, that stand around a place in the text."""
+        near = frozenset[str]().union(
+            *(
+                named
+                for at, named in self._places
+                if start - _NEAR_CHARS < at < end + _NEAR_CHARS and not start <= at < end
+            )
+        )
+        whole = sum(self._rarities.values())
+        return sum(self._rarities[term] for term in near) / whole if whole else 0.0

@@ -1,0 +1,36 @@
+"""How well spans fit a question."""
+
+import pytest
+
+from llm.reranking import Fitness
+
+PADDING = " and so on" * 20
+TEXT = (
+    f"The council holds a fest.{PADDING} The university holds the Bigelow Bash every spring, and rests in the summer."
+)
+QUESTION = "What does the university hold in the spring?"
+
+
+def test_what_stands_near_what_is_asked_about_fits_better() -> None:
+    fitness = Fitness(QUESTION, TEXT)
+    assert fitness.of("the Bigelow Bash") > fitness.of("a fest") > 0
+
+
+def test_what_repeats_the_question_fits_worse() -> None:
+    fitness = Fitness(QUESTION, TEXT)
+    assert fitness.of("The university") < fitness.of("the Bigelow Bash")
+    assert Fitness("Who held it?", "They held it.").of("held") == pytest.approx(-1)
+
+
+def test_the_best_place_of_a_span_counts() -> None:
+    near = "The university holds a fest in the spring."
+    once, twice = (Fitness(QUESTION, text).of("a fest") for text in (near, f"A fest.{PADDING} {near}"))
+    assert once == twice > 0
+    assert Fitness(QUESTION, f"A fest.{PADDING}").of("a fest") == 0
+
+
+@pytest.mark.parametrize("question", ["", "?", "Что это?"])
+def test_a_question_without_words_of_the_text_says_nothing(question: str) -> None:
+    fitness = Fitness(question, TEXT)
+    assert fitness.of("a fest") == fitness.of("") == 0
+    assert Fitness(question, "").of("a fest") == 0
