@@ -88,17 +88,18 @@ class PackedLlama:
 
     @torch.no_grad()
     def carry_apart(self, sequences: Sequence[Sequence[int]], kv: WorkingKV) -> list[torch.Tensor]:
-        """See `Carrier`. All go through the matrices together."""
-        lengths = [len(sequence) for sequence in sequences]
+        """See `Carrier`. All go through the matrices together, as long as the longest."""
+        longest = max(map(len, sequences))
         fork = kv.fork()
         try:
             states = self._through(
-                [token for sequence in sequences for token in sequence],
-                [partial(layer.attend_apart, lengths=lengths) for layer in fork.layers],
+                [token for sequence in sequences for token in (*sequence, *[0] * (longest - len(sequence)))],
+                [partial(layer.attend_apart, num_apart=len(sequences)) for layer in fork.layers],
             )
         finally:
             fork.release()
-        return list(self._logits(states).split(lengths))
+        kept = [part[: len(sequence)] for sequence, part in zip(sequences, states.split(longest), strict=True)]
+        return list(self._logits(torch.cat(kept)).split([len(sequence) for sequence in sequences]))
 
     def _passes(self, token_ids: Sequence[int], kv: WorkingKV) -> list[torch.Tensor]:
         """The last layer's states (S, D) of each pass."""

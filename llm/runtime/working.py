@@ -86,11 +86,31 @@ class LayerKV:
         return self._look(query, scaling, expansion, index, together)
 
     def attend_apart(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, lengths: Sequence[int], scaling: float
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, num_apart: int, scaling: float
     ) -> torch.Tensor:
-        """As `attend`, for sequences of those lengths: each follows what is shown, none sees another, none stays."""
+        """As `attend`, for so many sequences of one length, one behind the other, of a layer that looks at everything.
+
+        Each follows what is shown, none sees another, and none stays.
+        """
+        if self.behind is not None:
+            return self._attend_each(query, key, value, num_apart, scaling)
+        length = query.shape[1] // num_apart
+        query, key, value = (states.unflatten(1, (num_apart, length)).flatten(0, 1) for states in (query, key, value))
+        key, value = rotated(self.layout, self.rotation, key, value, self.num_shown)
+        query = self.rotation.rotate(query, self.num_shown)
+        query, key, value = (states.unflatten(0, (-1, num_apart)).flatten(1, 2) for states in (query, key, value))
+        own = torch.ones((length, length), dtype=torch.bool, device=query.device).tril()
+        seen = torch.cat(
+            [own.new_ones((num_apart * length, self.num_shown)), torch.block_diag(*[own] * num_apart).bool()], dim=1
+        )
+        keys, values = (torch.cat(both, dim=1) for both in zip(self.shown(), (key, value), strict=True))
+        return attend(query, keys, values, scaling=scaling, seen=seen)
+
+    def _attend_each(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, num_apart: int, scaling: float
+    ) -> torch.Tensor:
         mixed = []
-        for own in zip(*(states.split(list(lengths), dim=1) for states in (query, key, value)), strict=True):
+        for own in zip(*(states.chunk(num_apart, dim=1) for states in (query, key, value)), strict=True):
             mixed.append(self.attend(*own, scaling=scaling))
             self.take_back(own[0].shape[1])
         return torch.cat(mixed)
