@@ -5,15 +5,14 @@ Both are added to a span's log-probability (a log-linear reranker; Och, 2003, P0
 chosen on development contexts (docs/LOG.md).
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 
 from llm.evidence.lexical import question_terms, terms
 
 _REPEATING, _NEARNESS = -1.0, 1.75  # nats
 _NEAR_CHARS = 60
-_WORD = re.compile(r"\S+")
 
 
 class Fitness:
@@ -23,8 +22,9 @@ class Fitness:
         """`text`: with one space between words, as the spans have it."""
         self._text = text.casefold()
         asked = frozenset(question_terms(question))
-        found = [(match.start(), terms(match.group())) for match in _WORD.finditer(self._text)]
-        self._places = [(start, named) for start, held in found if (named := asked.intersection(held))]
+        ends = accumulate(len(word.casefold()) + 1 for word in text.split())
+        found = zip((0, *ends), text.split(), strict=False)  # terms want the case: "US" is a name, "us" is none
+        self._places = [(start, named) for start, word in found if (named := asked.intersection(terms(word)))]
         counts = Counter(term for _, named in self._places for term in named)
         self._rarities = {term: 1 / (1 + counts[term]) for term in asked}
 

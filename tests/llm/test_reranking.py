@@ -34,3 +34,9 @@ def test_a_question_without_words_of_the_text_says_nothing(question: str) -> Non
     fitness = Fitness(question, TEXT)
     assert fitness.of("a fest") == fitness.of("") == 0
     assert Fitness(question, "").of("a fest") == 0
+
+
+def test_a_name_that_looks_like_a_stop_word_is_found() -> None:
+    text = f"Straße 9.{PADDING} The US paid 5 million.{PADDING} They paid 7 million."
+    fitness = Fitness("What did the US give?", text)
+    assert fitness.of("5 million") > fitness.of("7 million") == 0
