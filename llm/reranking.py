@@ -1,18 +1,25 @@
-"""Which of several likely spans of a text fits a question: two things that a small model weighs too little.
+"""Which of several likely spans of a text fits a question: three things that a small model weighs too little.
 
-An answer says something that the question does not say, and it stands where the text speaks of what the question names.
-Both are added to a span's log-probability (a log-linear reranker; Och, 2003, P03-1021), with coefficients that were
-chosen on development contexts (docs/LOG.md).
+An answer says something that the question does not say, and it stands where the text speaks of what the question names;
+but what answers a yes-or-no question, a why or a how says much of the question again. And every word more costs
+probability, so that a part of an answer is likelier than all of it. They are added to a span's log-probability (a
+log-linear reranker; Och, 2003, P03-1021), with coefficients that were chosen on development contexts (docs/LOG.md).
 """
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
 from llm.evidence.lexical import question_terms, terms
 
-_REPEATING, _NEARNESS = -1.0, 1.75  # nats
+_REPEATING, _NEARNESS, _LENGTH = -1.5, 2.0, 0.3  # nats; the last for e times as many words
 _NEAR_CHARS = 60
+_ASKS_FOR_A_CLAUSE = re.compile(
+    r"(?i)(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
+    r"|(?:\w+ ){0,2}(?:why\b|how\b(?! (?:many|much|old|long|far|often|big|large|tall|high)\b))"
+)
 
 
 class Fitness:
@@ -22,6 +29,7 @@ class Fitness:
         """`text`: with one space between words, as the spans have it."""
         self._text = text.casefold()
         asked = frozenset(question_terms(question))
+        self._asks_for_a_clause = _ASKS_FOR_A_CLAUSE.match(question.strip()) is not None
         ends = accumulate(len(word.casefold()) + 1 for word in text.split())
         found = zip((0, *ends), text.split(), strict=False)  # terms want the case: "US" is a name, "us" is none
         self._places = [(start, named) for start, word in found if (named := asked.intersection(terms(word)))]
@@ -29,11 +37,14 @@ class Fitness:
         self._rarities = {term: 1 / (1 + counts[term]) for term in asked}
 
     def of(self, span: str) -> float:
-        """0 for a span of none of the question's words that stands near none of them."""
+        """0 for one word that the question does not say and that stands near none of its words."""
+        length = _LENGTH * math.log(max(1, len(span.split())))
+        if self._asks_for_a_clause:
+            return length
         said = terms(span)
         repeated = sum(term in self._rarities for term in said) / len(said) if said else 0.0
         nearness = max((self._nearness(start, start + len(span)) for start in self._starts(span)), default=0.0)
-        return _REPEATING * repeated + _NEARNESS * nearness
+        return length + _REPEATING * repeated + _NEARNESS * nearness
 
     def _starts(self, span: str) -> Iterator[int]:
         wanted, start = span.casefold(), -1

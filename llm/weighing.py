@@ -25,7 +25,7 @@ from llm.spans import WITHIN, Scored, Scorer, Span, consensus, likely_spans
 
 # Nats by which words of the text may be less likely than those that stand nowhere in it, and than a refusal
 # (docs/LOG.md).
-_MOST_LOSS, _MOST_DOUBT = 6.0, 2.0
+_MOST_LOSS, _MOST_DOUBT = 6.0, 3.0
 _SURE = math.log(0.5)  # nothing else can be as likely
 
 
