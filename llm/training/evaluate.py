@@ -10,7 +10,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from llm.training.sources import Part, Passage
 _ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
 _MAX_CONTEXT_TOKENS = 1_500
 _CLOSE_TOKENS = 800
+_QUESTION = "{question}"
 _FORM_SEED = 20_000  # apart from any seed that a training run is likely to get
 
 
@@ -97,14 +98,22 @@ def _answered(passage: Passage, rng: random.Random) -> list[Asked]:
 
 
 def evaluate(
-    models: Mapping[str, Backbone], examples: Mapping[str, list[Example]], *, weigh: bool = True
+    models: Mapping[str, Backbone],
+    examples: Mapping[str, list[Example]],
+    *,
+    weigh: bool = True,
+    wordings: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Scores by kind and model; "all" holds every question together."""
+    """Scores by kind and model; "all" holds every question together.
+
+    `wordings`: by model, what it is asked instead of the question, which stands for "{question}" in it.
+    """
     table: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in (*examples, "all")}
     for name, model in models.items():
         together: list[Said] = []
+        wording = (wordings or {}).get(name, _QUESTION)
         for kind, found in examples.items():
-            said = ask_examples(model, found, weigh=weigh)
+            said = ask_examples(model, [_reworded(example, wording) for example in found], weigh=weigh)
             together += said
             table[kind][name] = asdict(score(said))
             print(f"{kind} {name}: {table[kind][name]}", file=sys.stderr, flush=True)
@@ -112,10 +121,15 @@ def evaluate(
     return table
 
 
+def _reworded(example: Example, wording: str) -> Example:
+    asked = (replace(one, question=wording.replace(_QUESTION, one.question)) for one in example.asked)
+    return replace(example, asked=tuple(asked))
+
+
 def main() -> int:
     """Print one JSON object on standard output; progress goes to standard error."""
     parser = argparse.ArgumentParser(prog="python -m llm.training.evaluate", description=__doc__)
-    parser.add_argument("--adapter", type=Path, required=True, help="trained weights (*.safetensors)")
+    parser.add_argument("--adapter", type=Path, help="trained weights (*.safetensors); without: the bare base alone")
     parser.add_argument("--base", type=Path, required=True, help="folder with the base checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="folder with the question sets (*.jsonl.gz)")
     parser.add_argument("--n", type=int, default=40, help="answered questions of each set")
@@ -125,10 +139,20 @@ def main() -> int:
     parser.add_argument(
         "--no-base", action="store_true", help="leave the bare base out; it is slow, for it never stops"
     )
+    parser.add_argument(
+        "--base-asked",
+        default=_QUESTION,
+        metavar="TEXT",
+        help="what the bare base is asked, with {question} in it (default: the question alone)",
+    )
     parser.add_argument("--greedy", action="store_true", help="what the model writes, not weighed (llm.weighing)")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if _QUESTION not in arguments.base_asked:
+        parser.error("--base-asked: {question} does not stand in it")
+    if arguments.no_base and not arguments.adapter:
+        parser.error("--no-base without --adapter leaves nothing to ask")
     part: Part = arguments.part
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(arguments.base)
     examples, too_long = evaluation_examples(
@@ -137,10 +161,10 @@ def main() -> int:
     if unknown := set(arguments.sets or ()) - set(examples):
         parser.error(f"--sets: no set is called {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
     examples = {kind: found for kind, found in examples.items() if not arguments.sets or kind in arguments.sets}
-    models = {"leafmoe": trained(arguments.base, arguments.adapter, tokenizer)}
+    models = {"leafmoe": trained(arguments.base, arguments.adapter, tokenizer)} if arguments.adapter else {}
     if not arguments.no_base:
         models["base"] = trained(arguments.base, None, tokenizer)
-    scores = evaluate(models, examples, weigh=not arguments.greedy)
+    scores = evaluate(models, examples, weigh=not arguments.greedy, wordings={"base": arguments.base_asked})
     print(
         json.dumps(
             {"part": part, "close": arguments.close, "n": arguments.n, "contexts_too_long": too_long, "scores": scores},

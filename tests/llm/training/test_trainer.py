@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from llm.training.decode import answer_all, trained
 from llm.training.evaluate import evaluate, evaluation_examples
 from llm.training.examples import Asked, Example, load_passages
 from llm.training.packing import join, pack_example
+from llm.training.scores import Said
 from llm.training.state import CHECKPOINT, Masters
 from llm.training.trainer import ADAPTER, DECAYED, LOG, Plan, Trainer, row_drift, row_loss
 
@@ -168,6 +170,20 @@ def test_evaluation_scores_every_kind(base_folder: Path, data_folder: Path) -> N
     table = evaluate({"base": trained(base_folder, None, tokenizer)}, examples)
     assert set(table) == {*examples, "all"}
     assert table["all"]["base"]["answered"] == sum(table[kind]["base"]["answered"] for kind in examples)
+
+
+def test_a_model_may_be_asked_in_other_words(base_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(base_folder, None, AutoTokenizer.from_pretrained(base_folder))
+    heard: list[str] = []
+
+    def ask(_: Backbone, examples: Sequence[Example], *, weigh: bool) -> list[Said]:
+        heard.extend(asked.question for example in examples for asked in example.asked)
+        return [("red", (asked.answer,)) for example in examples for asked in example.asked]
+
+    monkeypatch.setattr("llm.training.evaluate.ask_examples", ask)
+    examples = {"one": [Example("It is red.", (Asked("Colour?", "red", "one"),))]}
+    evaluate({"own": model, "base": model}, examples, wordings={"base": "{question} In a word."})
+    assert heard == ["Colour?", "Colour? In a word."]
 
 
 def test_evaluation_among_other_passages_asks_the_same_sets(base_folder: Path, data_folder: Path) -> None:
