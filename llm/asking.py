@@ -192,7 +192,13 @@ class Asking:
         is_quoted = form is None or form.pattern is not None
         is_other = self._says_nothing(written.text)
         said = NOT_FOUND if is_other else written.text
-        probability = probability_of_answer(self._question, ranked, said if is_quoted else None, place=attempt.place)
+        probability = probability_of_answer(
+            self._question,
+            ranked,
+            said if is_quoted else None,
+            place=attempt.place,
+            is_doubted=bool(written.doubted),
+        )
         is_supported = is_found(probability, with_answer=is_quoted) and not is_other
         return Draft(attempt, written, probability, is_supported)
 

@@ -66,9 +66,11 @@ def likely_spans(
     *,
     least_logprob: float,
     max_tokens: int,
+    may_answer: Callable[[str], bool] = bool,
 ) -> list[Span]:
     """The spans of `text` within `WITHIN` of the likeliest, which comes first; none if even that is too unlikely.
 
+    Only those count that `may_answer`; without one, all.
     `first` (V,): log-probabilities of an answer's first token. Line ends and runs of spaces count as one space, and a
     capital that begins a span may be small. The likeliest beginnings alone are scored, and of these no more than can
     still become likely enough.
@@ -87,7 +89,8 @@ def likely_spans(
                 logprob += own
                 if _ends_word(draft.text, end):
                     said = draft.text[:end].strip()
-                    found[said] = max(found.get(said, -math.inf), logprob + ends)
+                    if may_answer(said):
+                        found[said] = max(found.get(said, -math.inf), logprob + ends)
             if len(head) < len(draft.token_ids):
                 reached.append((logprob, draft))
         best = max(found.values(), default=-math.inf)

@@ -4,7 +4,8 @@ A small model spells from memory now and then: "eighteenth" for the eighth, "45 
 that it cannot end well, takes one of several that it finds as likely, and refuses where it all but knows. So an answer
 that stands nowhere in the text, one that is less likely than not, and a refusal are compared with the text's own words.
 What these say best is the answer, unless it is far less likely than what was written, as it is where the model counts
-or retells. Beside a refusal it is kept: whether there is an answer is for the evidence to say.
+or retells; what is no date is none where a date is asked for. Beside a refusal it is kept: whether there is an answer
+is for the evidence to say.
 """
 
 import math
@@ -17,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from llm.attempts import is_refusal
 from llm.backbone import Backbone
+from llm.evidence.calibration import is_of_another_kind
 from llm.generation import Generated
 from llm.reranking import Fitness
 from llm.runtime.runner import Carrier
@@ -38,14 +40,16 @@ def weighed(
     shown: str,
     *,
     max_new_tokens: int,
+    is_doubtful: bool = False,
     cancel: threading.Event | None = None,
 ) -> Generated:
     """What the model says best in words of `shown`; or `free`, what it said already, if that is better or a refusal.
 
     Fills `free.doubted`. `kv` holds the prompt but for its last token, which is appended to it. `free` was decoded
-    greedily. The runner is a Carrier.
+    greedily. The runner is a Carrier. `is_doubtful`: `shown` is what recognition says of pixels, and the model may have
+    read in them what stands nowhere in it; that is kept.
     """
-    if free.stopped or is_sure(free.text, free.logprob, shown):
+    if free.stopped or _is_settled(free, question, shown, is_doubtful=is_doubtful):
         return free
     tokenizer = backbone.tokenizer
     first, scorer = _scorer(backbone, kv, last_token)
@@ -59,9 +63,11 @@ def weighed(
     return Generated(text=best.text, thinking=free.thinking, token_ids=token_ids, logprobs=[best.logprob])
 
 
-def is_sure(answer: str, logprob: float, shown: str) -> bool:
-    """Whether an answer stands in the text and nothing else can be as likely."""
-    return logprob > _SURE and stands_in(answer, shown)
+def _is_settled(free: Generated, question: str, shown: str, *, is_doubtful: bool) -> bool:
+    """Whether it is an answer, and nothing in the text can be a better one."""
+    if is_refusal(free.text) or is_of_another_kind(question, free.text):
+        return False
+    return free.logprob > _SURE if stands_in(free.text, shown) else is_doubtful
 
 
 def stands_in(answer: str, shown: str) -> bool:
@@ -86,10 +92,16 @@ def _best_span(
 
     None: nothing that is as good as `free`, or that itself.
     """
-    is_there = stands_in(free, shown)
+    is_there = stands_in(free, shown) and not is_of_another_kind(question, free)
     most_loss = WITHIN if is_there else _MOST_DOUBT if is_refusal(free) else _MOST_LOSS
     spans = likely_spans(
-        shown, tokenizer, first, scorer, least_logprob=free_logprob - most_loss, max_tokens=max_new_tokens
+        shown,
+        tokenizer,
+        first,
+        scorer,
+        least_logprob=free_logprob - most_loss,
+        max_tokens=max_new_tokens,
+        may_answer=lambda said: not is_of_another_kind(question, said),
     )
     if is_there and all(span.text.casefold() != free.casefold() for span in spans):
         spans = sorted([*spans, Span(free, free_logprob)], key=lambda span: -span.logprob)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from ingest.document import Document
+from ingest.document import Document, Page
 from llm.answer import AskOptions
 from llm.backbone import Backbone
 from llm.close_reading import CloseReading, texts_shown
@@ -92,6 +92,7 @@ class Writer:
             self._question,
             " ".join(texts_shown(close, self._documents)),
             max_new_tokens=self._options.max_new_tokens,
+            is_doubtful=self._is_doubtful(close),
             cancel=self._cancel,
         )
         self._cost.decode_s += time.perf_counter() - started
@@ -99,13 +100,21 @@ class Writer:
         return best
 
     def _may_copy(self, close: CloseReading | None) -> bool:
-        """Whether the model answers word for word, and what it was shown is short and sure."""
+        """Whether the model answers word for word, and what it was shown is short."""
         if not self._backbone.reads_one_by_one or self._options.form is not None or self._options.temperature > 0:
             return False
+        return close is not None or sum(len(page.text) for page in self._pages()) <= _SHORT_CHARS
+
+    def _is_doubtful(self, close: CloseReading | None) -> bool:
+        """Whether recognition was not sure of some characters that the model was shown."""
         if close is not None:
-            return not any(doubts_of(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown)
-        pages = [page for document in self._documents for leaf in document.leaves() for page in leaf.pages]
-        return sum(len(page.text) for page in pages) <= _SHORT_CHARS and not any(doubts_of(page) for page in pages)
+            return any(doubts_of(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown)
+        return any(doubts_of(page) for page in self._pages())
+
+    def _pages(self) -> Iterator[Page]:
+        for document in self._documents:
+            for leaf in document.leaves():
+                yield from leaf.pages
 
     def _constraint(self, close: CloseReading | None) -> Constraint | None:
         """To the form that was asked for, or of choices and patterns a refusal; None: any text."""

@@ -42,7 +42,7 @@ _MUST_SAY = (
             re.IGNORECASE,
         ),
         re.compile(
-            r"\b\d{4}\b|\d[/.-]\d|\b\d{1,2}(?:st|nd|rd|th)\b"
+            r"^\D*(?:1\d{3}|20\d\d)(?:\D+(?:1\d{3}|20\d\d))*\D*$|\d[/.-]\d|\b\d{1,2}(?:st|nd|rd|th)\b"
             r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
         ),
     ),
@@ -84,18 +84,19 @@ class Regression:
 
 
 def probability_of_answer(
-    question: str, ranked: Sequence[Ranked], answer: str | None = None, *, place: int = 0
+    question: str, ranked: Sequence[Ranked], answer: str | None = None, *, place: int = 0, is_doubted: bool = False
 ) -> float:
     """The probability that the documents hold an answer, judged also by the model's, if given; 0 without evidence.
 
-    `place`: how many passages, read alone, had no answer before that one.
+    `place`: how many passages, read alone, had no answer before that one. `is_doubted`: it refuses, but words of the
+    text are hardly less likely (`llm.weighing`).
     """
     if not ranked or (answer and _is_name_from_elsewhere(answer, ranked)):
         return 0.0
     evidence, numbers = shipped("evidence"), evidence_numbers(question, ranked)
     if answer is None:
         return evidence.probability(numbers)
-    written = answer_numbers(question, ranked, answer, place)
+    written = answer_numbers(question, ranked, answer, place, is_doubted=is_doubted)
     return shipped("answer").probability({"evidence": evidence.log_odds(numbers), **written})
 
 
@@ -116,7 +117,10 @@ def is_found(probability: float, *, with_answer: bool = True) -> bool:
 
 
 def is_of_another_kind(question: str, answer: str) -> bool:
-    """Whether a date, a year or a number is asked for and none is said: "two years" is no effective date."""
+    """Whether a date, a year or a number is asked for and none is said: "two years" is no effective date.
+
+    Nor is "1950 0598" a date: years count where no other number stands beside them.
+    """
     return any(asked.search(question) and not says.search(answer) for asked, says in _MUST_SAY)
 
 
@@ -161,8 +165,10 @@ def evidence_numbers(question: str, ranked: Sequence[Ranked]) -> dict[str, float
     }
 
 
-def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str, place: int = 0) -> dict[str, float]:
-    """What the model's answer adds; `place` as in `probability_of_answer`."""
+def answer_numbers(
+    question: str, ranked: Sequence[Ranked], answer: str, place: int = 0, *, is_doubted: bool = False
+) -> dict[str, float]:
+    """What the model's answer adds; `place` and `is_doubted` as in `probability_of_answer`."""
     words = set(terms(answer))
     places = locate(answer, ranked)
     in_best = words & set(terms(ranked[0].text))
@@ -174,6 +180,7 @@ def answer_numbers(question: str, ranked: Sequence[Ranked], answer: str, place: 
         "words_of_question": len(words & set(ranked[0].term_weights)) / len(words) if words else 0.0,
         "answer_kind": _kind_found(question, answer),
         "place": place / 4,
+        "doubted": float(is_doubted),
     }
 
 

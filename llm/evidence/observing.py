@@ -89,26 +89,35 @@ def observe_answers(
         inside = [item for item in seen if item.split == split]
         chosen = random.Random(split).sample(inside, min(number // 2 if split == "dev" else number, len(inside)))
         for at, item in enumerate(chosen):
-            text, place = _answer(item.example, item.ranked, backbone)
-            numbers = answer_numbers(item.example.question, item.ranked, text, place)
+            said = _answer(item.example, item.ranked, backbone)
+            numbers = answer_numbers(
+                item.example.question, item.ranked, said.text, said.place, is_doubted=said.is_doubted
+            )
             yield Observed(item.example, split, item.ranked, {"evidence": evidence.log_odds(item.numbers), **numbers})
             if at % 20 == 0:
                 print(f"{split}: {at} of {len(chosen)} answers", file=sys.stderr, flush=True)
 
 
-def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> tuple[str, int]:
-    """What the model writes, as `llm.asking` lets it, and how many passages had no answer before."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str = ""
+    place: int = 0  # of the passage among those that were read
+    is_doubted: bool = False
+
+
+def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> _Said:
+    """What the model answers, as `llm.asking` lets it: the first answer, else the first refusal that is in doubt."""
     prompt = backbone.prompt
     whole = TokenStream.of(example.haystack, prompt).token_ids
     ways = ways_to_answer(
         len(whole), is_read_whole=len(whole) <= SHORT_TOKENS, is_one_document=True, exact=False,
         one_by_one=backbone.reads_one_by_one,
     )  # fmt: skip
-    text, place = "", 0
+    refusals: list[_Said] = []
     excerpts = excerpts_of(ranked, example.haystack)
     for attempt in attempts(ways, ranked, excerpts, prompt, backbone.context_tokens):
         shown = whole if attempt.close is None else attempt.close.token_ids
-        written, place = Generated(), attempt.place
+        written = Generated()
         prompt_ids = Tokens.joined((prompt.prefix, shown, prompt.suffix(example.question)))
         kv = backbone.empty_kv()
         backbone.runner.forward(prompt_ids[:-1], kv)
@@ -116,9 +125,9 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> t
         for _ in generate(backbone, kv, prompt_ids[-1:], written, max_new_tokens=_ANSWER_TOKENS):
             pass
         words = " ".join(texts_shown(attempt.close, example.haystack))
-        text = weighed(
-            backbone, again, prompt_ids[-1], written, example.question, words, max_new_tokens=_ANSWER_TOKENS
-        ).text
-        if not is_refusal(text):
-            break
-    return text, place
+        best = weighed(backbone, again, prompt_ids[-1], written, example.question, words, max_new_tokens=_ANSWER_TOKENS)
+        said = _Said(best.text, attempt.place, bool(best.doubted))
+        if not is_refusal(best.text):
+            return said
+        refusals.append(said)
+    return max(refusals, key=lambda refusal: refusal.is_doubted, default=_Said())

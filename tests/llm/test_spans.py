@@ -69,6 +69,20 @@ def test_a_span_begins_behind_a_bracket_and_with_a_small_letter_where_the_text_h
     assert found(tiny, {"May": 0.6, "the heavy rain": 0.4}) == {"May": 0.6, "the heavy rain": 0.4}
 
 
+def test_what_may_be_no_answer_does_not_count_even_where_it_is_likeliest(tiny: Backbone) -> None:
+    drawn = Drawn({"the sea": 0.05, "1901": 0.94, "1902": 0.01}, tiny.tokenizer)
+    spans = likely_spans(
+        TEXT,
+        tiny.tokenizer,
+        drawn.after(()),
+        drawn,
+        least_logprob=math.log(0.001),
+        max_tokens=MOST_TOKENS,
+        may_answer=lambda said: said != "1901",
+    )
+    assert [span.text for span in spans] == ["1902"]
+
+
 def test_what_is_far_less_likely_than_the_likeliest_or_than_asked_for_is_left_out(tiny: Backbone) -> None:
     assert found(tiny, {"1901": 0.989, "1902": 0.011}) == {"1901": 0.989}
     assert found(tiny, {"1901": 0.6, "1902": 0.4}, least=0.5) == {"1901": 0.6, "1902": 0.4}

@@ -36,16 +36,33 @@ def test_what_stands_in_a_text_may_differ_in_case_and_spacing(answer: str, *, ex
     assert stands_in(answer, SHOWN) is expected
 
 
-def again(tiny: Backbone, free: Generated, cancel: threading.Event | None = None) -> Generated:
+def again(
+    tiny: Backbone,
+    free: Generated,
+    cancel: threading.Event | None = None,
+    question: str = "What was she ranked?",
+    shown: str = SHOWN,
+    *,
+    is_doubtful: bool = False,
+) -> Generated:
     kv = tiny.empty_kv()
-    *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(SHOWN) + tiny.prompt.suffix("What was she ranked?")
+    *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(shown) + tiny.prompt.suffix(question)
     tiny.runner.forward(prompt_ids, kv)
-    return weighed(tiny, kv, last, free, "What was she ranked?", SHOWN, max_new_tokens=8, cancel=cancel)
+    return weighed(tiny, kv, last, free, question, shown, max_new_tokens=8, is_doubtful=is_doubtful, cancel=cancel)
 
 
 def test_a_sure_answer_of_the_text_stays(tiny: Backbone) -> None:
     free = Generated("eighth", logprobs=[-0.1, -0.2])
     assert again(tiny, free) is free
+
+
+def test_what_is_no_date_is_no_answer_to_what_the_date_is_however_sure(tiny: Backbone) -> None:
+    address = Generated("7 Mill Lane", logprobs=[-0.1])
+    shown = "7 Mill Lane\n25/12/2018\nThank you"
+    assert again(tiny, address, shown=shown) is address
+    unlikely = again(tiny, Generated("7 Mill Lane", logprobs=[-60.0]), question="What is the date?", shown=shown)
+    assert "25/12" in unlikely.text
+    assert again(tiny, address, question="What is the date?", shown="7 Mill Lane").text == "7 Mill Lane"
 
 
 def test_the_likelier_of_both_is_given(tiny: Backbone) -> None:
@@ -82,12 +99,28 @@ def test_what_a_person_stopped_stays(tiny: Backbone) -> None:
     assert again(tiny, unlikely, cancel) is unlikely
 
 
-def test_scans_with_doubtful_characters_are_not_weighed(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the model may read what recognition did not."""
+def test_of_a_scan_the_writer_says_that_recognition_was_in_doubt(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Backbone, "reads_one_by_one", True)
-    monkeypatch.setattr("llm.writing.weighed", lambda *_args, **_options: Generated("weighed"))
-    assert written_and_weighed(tiny, glyphs=None) == "weighed"
-    assert written_and_weighed(tiny, Glyphs(doubts=(Doubt(0, (("S", 0.5), ("5", 0.5))),))) != "weighed"
+    told: list[bool] = []
+
+    def note(*_: object, is_doubtful: bool, **_options: object) -> Generated:
+        told.append(is_doubtful)
+        return Generated("weighed")
+
+    monkeypatch.setattr("llm.writing.weighed", note)
+    for glyphs in (None, Glyphs(doubts=(Doubt(0, (("S", 0.5), ("5", 0.5))),))):
+        assert written_and_weighed(tiny, glyphs) == "weighed"
+    assert told == [False, True]
+
+
+def test_what_the_model_read_in_doubtful_pixels_stays_but_not_its_refusal(tiny: Backbone) -> None:
+    read = Generated("eighteenth", logprobs=[-1e9])
+    assert again(tiny, read, is_doubtful=True) is read
+    assert again(tiny, Generated("eighth", logprobs=[-60.0]), is_doubtful=True).text != "eighth"
+    refusal = again(tiny, Generated(NOT_FOUND, logprobs=[-1e9]), is_doubtful=True)
+    assert refusal.doubted
 
 
 def written_and_weighed(tiny: Backbone, glyphs: Glyphs | None) -> str:

@@ -81,6 +81,8 @@ def test_numbers_of_an_answer(words) -> None:
     numbers = answer_numbers("What is the rent?", evidence, "950 Euros")
     assert numbers["located"] == numbers["located_in_best"] == numbers["words_in_best"] == 1.0
     assert numbers["refused"] == numbers["words_of_question"] == 0.0
+    doubted = answer_numbers("What is the rent?", evidence, "Not found in the document.", is_doubted=True)
+    assert (doubted["refused"], doubted["doubted"], numbers["doubted"]) == (1.0, 1.0, 0.0)
     refusal = answer_numbers("What is the rent?", evidence, "Not found in the document.")
     assert refusal["refused"] == 1.0
     assert refusal["located"] == 0.0
@@ -108,6 +110,10 @@ def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: f
         ("What is the contract's signing date?", "the parties may agree", True),
         ("On which date was it signed?", "8 May", False),
         ("Which dates were proposed?", "2031-05-01", False),
+        ("What are the dates of his reign?", "1980–1991", False),
+        ("What is the date?", "2018", False),
+        ("What is the date?", "1950 0598", True),
+        ("What is the date?", "10T 1851-A, 43300 SERI KEMBANGAN", True),
         ("What happens after the date of delivery?", "the risk passes", False),
         ("What is the update policy?", "none", False),
         ("When does it end?", "two years later", False),
