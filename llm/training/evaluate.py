@@ -31,6 +31,9 @@ _ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
 _MAX_CONTEXT_TOKENS = 1_500
 _CLOSE_TOKENS = 800
 _QUESTION = "{question}"
+# What a model that was not trained here is asked: of five wordings the one with which the bare base answers best
+# (docs/LOG.md).
+WORDING_OF_OTHERS = f"{_QUESTION}\nAnswer with a few words copied from the document."
 _FORM_SEED = 20_000  # apart from any seed that a training run is likely to get
 
 
@@ -141,9 +144,9 @@ def main() -> int:
     )
     parser.add_argument(
         "--base-asked",
-        default=_QUESTION,
+        default=WORDING_OF_OTHERS,
         metavar="TEXT",
-        help="what the bare base is asked, with {question} in it (default: the question alone)",
+        help="what the bare base is asked, with {question} in it (default: what it answers best)",
     )
     parser.add_argument("--greedy", action="store_true", help="what the model writes, not weighed (llm.weighing)")
     parser.add_argument("--threads", type=int, default=1)
