@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
-from llm.evidence.lexical import question_terms, terms
+from llm.evidence.lexical import YES_OR_NO, question_terms, terms
 
 _REPEATING, _NEARNESS, _LENGTH = -1.5, 2.0, 0.3  # nats; the last for e times as many words
 _NEAR_CHARS = 60
 _ASKS_FOR_A_CLAUSE = re.compile(
-    r"(?i)(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
+    rf"(?i){YES_OR_NO}"
     r"|(?:\w+ ){0,2}(?:why\b|how\b(?! (?:many|much|old|long|far|often|big|large|tall|high)\b))"
 )
 

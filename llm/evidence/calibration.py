@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from llm.evidence.lexical import terms
+from llm.evidence.lexical import YES_OR_NO, terms
 from llm.evidence.locating import locate, normal_answer
 from llm.evidence.ranking import Ranked
 
@@ -54,7 +54,7 @@ _MUST_SAY = (
 )
 _MAY_REPEAT = re.compile(  # a choice, yes or no, an amount: these may be answered in words of the question
     r"\b(?:or|whether|between|which of|how (?:many|much|old|often|long|far)|percent\w*)\b"
-    r"|^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|must)\b",
+    rf"|^\W*{YES_OR_NO}",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z]\w+")

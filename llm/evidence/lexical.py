@@ -20,6 +20,8 @@ _STOPWORD_LINES = """
     then there these they this those to us was we were what when where which who whom whose why will with would you
     your
 """
+# A pattern of the words that a question begins with which yes or no may answer.
+YES_OR_NO = r"(?:is|are|am|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
 _STOPWORDS = frozenset(_STOPWORD_LINES.split())
 _stem = lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
 
