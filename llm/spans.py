@@ -75,7 +75,7 @@ def likely_spans(
     capital that begins a span may be small. The likeliest beginnings alone are scored, and of these no more than can
     still become likely enough.
     """
-    drafts = _drafts(" ".join(text.split()), tokenizer, first, least_logprob - WITHIN, max_tokens)
+    drafts = _drafts(" ".join(text.split()), tokenizer, first, least_logprob, max_tokens)
     found: dict[str, float] = {}
     best = -math.inf
     for num_tokens in _ROUNDS:
@@ -94,6 +94,8 @@ def likely_spans(
             if len(head) < len(draft.token_ids):
                 reached.append((logprob, draft))
         best = max(found.values(), default=-math.inf)
+        if all(logprob < least_logprob for logprob in (best, *(logprob for logprob, _ in reached))):
+            return []
         reached.sort(key=lambda one: -one[0])
         drafts = [draft for logprob, draft in reached if logprob >= max(least_logprob, best) - WITHIN][:_MOST_FOLLOWED]
     spans = [Span(said, logprob) for said, logprob in found.items() if logprob >= best - WITHIN]
@@ -128,7 +130,10 @@ def overlap(one: Sequence[str], other: Sequence[str]) -> float:
 def _drafts(
     text: str, tokenizer: PreTrainedTokenizerBase, first: torch.Tensor, least_logprob: float, max_tokens: int
 ) -> list[_Draft]:
-    """What begins at the likeliest words, as far as an answer may go on. None is less likely than that at its start."""
+    """What begins at the likeliest words, as far as an answer may go on; nothing if even these are too unlikely.
+
+    None is less likely at its start than what may still count beside the likeliest.
+    """
     words = [match.span() for match in _WORD.finditer(text)]
     starts: dict[str, float] = {}
     first_tokens: dict[str, int] = {}
@@ -142,9 +147,11 @@ def _drafts(
             if head:
                 starts[said] = float(first[first_tokens[head]])
     likeliest = sorted(starts, key=lambda said: -starts[said])[:_MOST_STARTS]
-    drafts = []
+    drafts: list[_Draft] = []
+    if not likeliest or starts[likeliest[0]] < least_logprob:
+        return drafts
     for said in likeliest:
-        if starts[said] >= least_logprob:
+        if starts[said] >= least_logprob - WITHIN:
             coded = tokenizer(said, add_special_tokens=False, return_offsets_mapping=True)
             drafts.append(_Draft(said, coded.input_ids[:max_tokens], [end for _, end in coded.offset_mapping]))
     return drafts

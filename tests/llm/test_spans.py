@@ -83,6 +83,15 @@ def test_what_may_be_no_answer_does_not_count_even_where_it_is_likeliest(tiny: B
     assert [span.text for span in spans] == ["1902"]
 
 
+def test_nothing_is_scored_where_no_beginning_is_likely_enough_and_no_more_than_tells_it(tiny: Backbone) -> None:
+    unlikely = Drawn({"1901": 0.6, "the heavy rain": 0.4}, tiny.tokenizer)
+    assert spans_of(tiny, unlikely, least=0.7) == []
+    assert unlikely.asked == []
+    long = Drawn({TEXT[:MOST_TOKENS]: 0.5, "the sea": 0.3, TEXT[:6] + "x": 0.2}, tiny.tokenizer)
+    assert spans_of(tiny, long, least=0.65) == []
+    assert len(long.asked) == 1
+
+
 def test_what_is_far_less_likely_than_the_likeliest_or_than_asked_for_is_left_out(tiny: Backbone) -> None:
     assert found(tiny, {"1901": 0.989, "1902": 0.011}) == {"1901": 0.989}
     assert found(tiny, {"1901": 0.6, "1902": 0.4}, least=0.5) == {"1901": 0.6, "1902": 0.4}
