@@ -104,13 +104,25 @@ class LowRankLinear(nn.Linear):
         plain = super().forward(input)
         return plain if self.is_off else plain + F.linear(F.linear(input, self.low_rank_in), self.low_rank_out)
 
-    def merged(self) -> nn.Linear:
+    def merged(self) -> "MergedLinear":
         """The same layer as one plain matrix, rounded to the weight's own dtype."""
-        plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
-        update = self.low_rank_out.detach().float() @ self.low_rank_in.detach().float()
-        plain.weight = nn.Parameter((self.weight.detach().float() + update).to(self.weight.dtype), requires_grad=False)
+        plain = MergedLinear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
+        plain.low_rank_in, plain.low_rank_out = self.low_rank_in.detach(), self.low_rank_out.detach()
+        weight = self.weight.detach().float() + plain.update()
+        plain.weight = nn.Parameter(weight.to(self.weight.dtype), requires_grad=False)
         plain.bias = self.bias
         return plain
+
+
+class MergedLinear(nn.Linear):
+    """A plain matrix that knows which low-rank update is in it: without that, fewer bits may hold it (llm.packed)."""
+
+    low_rank_in: torch.Tensor  # (R, in_features)
+    low_rank_out: torch.Tensor  # (out_features, R)
+
+    def update(self) -> torch.Tensor:
+        """(out_features, in_features) in float32."""
+        return self.low_rank_out.float() @ self.low_rank_in.float()
 
 
 class LeafMoEAttention(LlamaAttention):

@@ -65,6 +65,31 @@ class PlainMatrix:
         return F.linear(states, self._weight)
 
 
+class UpdatedMatrix:
+    """A matrix of 16 levels and beside it a low-rank update, in 8 bits; together they would have to take 8 bits."""
+
+    def __init__(self, plain: Int4Matrix, low_rank_in: torch.Tensor, low_rank_out: torch.Tensor) -> None:
+        """low_rank_in (R, D) and low_rank_out (N, R) bfloat16."""
+        padding = -len(low_rank_in) % _GROUP
+        self._plain = plain
+        self._in = Int8Matrix(F.pad(low_rank_in, (0, 0, 0, padding)))
+        self._out = Int8Matrix(F.pad(low_rank_out, (0, padding)))
+
+    def product(self, states: torch.Tensor) -> torch.Tensor:
+        return self._plain.product(states).add_(self._out.product(self._in.product(states)))
+
+
+def pack_updated(weight: torch.Tensor, low_rank_in: torch.Tensor, low_rank_out: torch.Tensor) -> PackedMatrix:
+    """weight (N, D) bfloat16, in which the product of low_rank_out (N, R) and low_rank_in (R, D) is contained.
+
+    In 4 bits beside its update, if they hold it without that; else all in one.
+    """
+    plain = pack((weight.float() - low_rank_out.float() @ low_rank_in.float()).to(weight.dtype))
+    if isinstance(plain, Int4Matrix):
+        return UpdatedMatrix(plain, low_rank_in.to(weight.dtype), low_rank_out.to(weight.dtype))
+    return pack(weight)
+
+
 def pack(weight: torch.Tensor) -> PackedMatrix:
     """weight (N, D) bfloat16, in 4 bits if they hold it, else in 8."""
     if weight.shape[0] % _ROWS or weight.shape[1] % _GROUP:

@@ -6,14 +6,16 @@ For a few tokens they are fused and packed.
 """
 
 import heapq
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from llm.leafmoe.modeling import LeafMoEMLP, RoutedExperts
-from llm.packed.matrix import pack
+from llm.leafmoe.modeling import LeafMoEMLP, MergedLinear, RoutedExperts
+from llm.packed.matrix import PackedMatrix, pack, pack_updated
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # query (H, S, C), key (K, S, C), value (K, S, C)
 
@@ -68,11 +70,11 @@ class PackedProjections:
     def __init__(self, layer: Any) -> None:
         """layer: a LlamaDecoderLayer in bfloat16."""
         attention, mlp = layer.self_attn, layer.mlp
-        weights = [part.weight for part in (attention.q_proj, attention.k_proj, attention.v_proj)]
-        self._qkv = pack(torch.cat(weights))
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        self._qkv = _packed(parts)
         self._width: int = attention.head_dim
-        self._num_heads = [len(weight) // self._width for weight in weights]
-        self._out = pack(attention.o_proj.weight)
+        self._num_heads = [part.out_features // self._width for part in parts]
+        self._out = _packed((attention.o_proj,))
         self._gate_up = pack(torch.cat((mlp.gate_proj.weight, mlp.up_proj.weight)))
         self._down = pack(mlp.down_proj.weight)
         self._experts = OneTokenExperts(mlp.experts) if isinstance(mlp, LeafMoEMLP) else None
@@ -91,6 +93,16 @@ class PackedProjections:
         if self._experts is not None:
             self._experts.add_to(result, states)
         return result
+
+
+def _packed(parts: Sequence[nn.Linear]) -> PackedMatrix:
+    """Linear layers of the same input as one matrix (N, D), which gives their outputs one behind the other."""
+    weight = torch.cat([part.weight for part in parts])
+    merged = [part for part in parts if isinstance(part, MergedLinear)]
+    if len(merged) < len(parts):
+        return pack(weight)
+    low_rank_in = torch.cat([part.low_rank_in for part in merged])
+    return pack_updated(weight, low_rank_in, torch.block_diag(*(part.low_rank_out for part in merged)))
 
 
 class OneTokenExperts:
@@ -113,10 +125,10 @@ class OneTokenExperts:
         if len(states) > 1:
             result += self._all(states[None])[0]
             return
-        scores: list[float] = torch.mv(self._router, states[0].float()).sigmoid_().tolist()
+        scores = [1 / (1 + math.exp(-logit)) for logit in torch.mv(self._router, states[0].float()).tolist()]
         for expert in self._chosen(scores):
             gate, up = self._gate_ups[expert].product(states).chunk(2, 1)  # each (1, F)
-            result += self._downs[expert].product(F.silu(gate).mul_(up).mul_(scores[expert]))
+            result.add_(self._downs[expert].product(F.silu(gate).mul_(up)), alpha=scores[expert])
 
     def _chosen(self, scores: Sequence[float]) -> list[int]:
         """In plain Python: of so few experts it takes a tenth of what five operations of torch take."""

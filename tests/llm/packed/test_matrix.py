@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from llm.packed.matrix import Int4Matrix, Int8Matrix, PlainMatrix, pack
+from llm.packed.matrix import Int4Matrix, Int8Matrix, PlainMatrix, UpdatedMatrix, pack, pack_updated
 
 
 def levelled(rows: int, columns: int) -> torch.Tensor:
@@ -33,6 +33,20 @@ def test_other_weights_take_eight_bits() -> None:
     packed = pack(weight)
     assert isinstance(packed, Int8Matrix)
     assert relative_error(weight, states, packed.product(states)) < 0.01
+
+
+@pytest.mark.parametrize("rank", [1, 16, 48])
+def test_a_low_rank_update_stands_beside_what_four_bits_hold(rank: int) -> None:
+    torch.manual_seed(0)
+    states = torch.randn(3, 96).to(torch.bfloat16)
+    low_rank_in, low_rank_out = torch.randn(rank, 96) * 0.05, torch.randn(48, rank) * 0.5 * rank**-0.5
+    update = low_rank_out @ low_rank_in
+    for plain, expected in ((levelled(48, 96), UpdatedMatrix), (torch.randn(48, 96) * 0.1, Int8Matrix)):
+        weight = (plain.float() + update).to(torch.bfloat16)
+        packed = pack_updated(weight, low_rank_in, low_rank_out)
+        assert isinstance(packed, expected)
+        assert relative_error(weight, states, packed.product(states)) < 0.015
+        assert relative_error(plain, states, packed.product(states)) > 0.05, "the update does not count"
 
 
 @pytest.mark.parametrize("shape", [(40, 96), (48, 80)])

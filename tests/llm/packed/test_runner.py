@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
 
-from llm.leafmoe import LeafMoEConfig, LeafMoEForCausalLM
+from llm.leafmoe import LeafMoEConfig, LeafMoEForCausalLM, merge_low_rank
 from llm.packed import PackedLlama
 from llm.packed.projections import OneTokenExperts
 from llm.runtime.runner import Carrier
@@ -51,11 +51,23 @@ def leafmoe(experts_per_token: int) -> PreTrainedModel:
     return model
 
 
+def updated() -> PreTrainedModel:
+    """With low-rank updates of attention, merged as for answering."""
+    torch.manual_seed(3)
+    model = LeafMoEForCausalLM(LeafMoEConfig(**SHAPE, num_experts=4, expert_width=16, attention_rank=4)).eval()
+    for name, part in model.named_parameters():
+        if "low_rank_out" in name:
+            torch.nn.init.normal_(part, std=0.1)
+    merge_low_rank(model)
+    return model
+
+
 MODELS = {
     "llama": llama,
     "tied, llama3 rope": lambda: llama(tie_word_embeddings=True, rope_parameters=LLAMA3_ROPE),
     "leafmoe top-1": lambda: leafmoe(1),
     "leafmoe top-2": lambda: leafmoe(2),
+    "leafmoe, attention updated": updated,
 }
 
 
