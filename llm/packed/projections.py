@@ -131,6 +131,6 @@ class OneTokenExperts:
             result.add_(self._downs[expert].product(F.silu(gate).mul_(up)), alpha=scores[expert])
 
     def _chosen(self, scores: Sequence[float]) -> list[int]:
-        """In plain Python: of so few experts it takes a tenth of what five operations of torch take."""
+        """The likeliest, in plain Python: for so few experts that is faster than operations of torch (docs/LOG.md)."""
         biased = [score + bias for score, bias in zip(scores, self._bias, strict=True)]
         return heapq.nlargest(self._num_chosen, range(len(biased)), key=biased.__getitem__)

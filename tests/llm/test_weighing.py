@@ -56,7 +56,7 @@ def test_a_sure_answer_of_the_text_stays(tiny: Backbone) -> None:
     assert again(tiny, free) is free
 
 
-def test_what_is_no_date_is_no_answer_to_what_the_date_is_however_sure(tiny: Backbone) -> None:
+def test_where_a_date_is_asked_for_only_dates_are_weighed(tiny: Backbone) -> None:
     address = Generated("7 Mill Lane", logprobs=[-0.1])
     shown = "7 Mill Lane\n25/12/2018\nThank you"
     assert again(tiny, address, shown=shown) is address
