@@ -2,7 +2,8 @@
 
 Int4: groups of 32 along the input, each with a step and a middle. A tensor that came out of a Q4_1 file has at most 16
 values a group, its smallest and largest among them, so it is met to within the rounding of step and middle to bfloat16
-(0.4 % of the weights' size). Every other tensor is rounded to 8 bits, a row at a time.
+(0.4 % of the weights' size). Small parts that were trained beside such a tensor are rounded to 16 levels, too; every
+other tensor to 8 bits, a row at a time.
 The products are torch's own (`_weight_int4pack_mm_for_cpu`, `_weight_int8pack_mm`); they take and give bfloat16.
 """
 
@@ -66,14 +67,14 @@ class PlainMatrix:
 
 
 class UpdatedMatrix:
-    """A matrix of 16 levels and beside it a low-rank update, in 8 bits; together they would have to take 8 bits."""
+    """A matrix of 16 levels and beside it a low-rank update; together they would have to take 8 bits."""
 
     def __init__(self, plain: Int4Matrix, low_rank_in: torch.Tensor, low_rank_out: torch.Tensor) -> None:
         """low_rank_in (R, D) and low_rank_out (N, R) bfloat16."""
         padding = -len(low_rank_in) % _GROUP
         self._plain = plain
-        self._in = Int8Matrix(F.pad(low_rank_in, (0, 0, 0, padding)))
-        self._out = Int8Matrix(F.pad(low_rank_out, (0, padding)))
+        self._in = pack_small(F.pad(low_rank_in, (0, 0, 0, padding)))
+        self._out = pack_small(F.pad(low_rank_out, (0, padding)))
 
     def product(self, states: torch.Tensor) -> torch.Tensor:
         return self._plain.product(states).add_(self._out.product(self._in.product(states)))
@@ -90,13 +91,25 @@ def pack_updated(weight: torch.Tensor, low_rank_in: torch.Tensor, low_rank_out: 
     return pack(weight)
 
 
+def pack_small(weight: torch.Tensor) -> PackedMatrix:
+    """weight (N, D) bfloat16 of a part that adds little to a result: rounded to 4 bits, whatever it holds.
+
+    What is lost so cannot be told from the rounding that is there anyway (docs/LOG.md).
+    """
+    return Int4Matrix(*_in_16_levels(_groups(weight))) if _is_packable(weight) else PlainMatrix(weight)
+
+
 def pack(weight: torch.Tensor) -> PackedMatrix:
     """weight (N, D) bfloat16, in 4 bits if they hold it, else in 8."""
-    if weight.shape[0] % _ROWS or weight.shape[1] % _GROUP:
+    if not _is_packable(weight):
         return PlainMatrix(weight)
     if not _holds_16_levels(weight[::_ROWS]):
         return Int8Matrix(weight)
     return Int4Matrix(*_in_16_levels(_groups(weight)))
+
+
+def _is_packable(weight: torch.Tensor) -> bool:
+    return weight.shape[0] % _ROWS == 0 and weight.shape[1] % _GROUP == 0
 
 
 def _holds_16_levels(weight: torch.Tensor) -> bool:
@@ -118,7 +131,7 @@ def _in_16_levels(groups: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tor
 
 def _groups(weight: torch.Tensor) -> torch.Tensor:
     """(N, D) -> (N, D/32, 32) in float32."""
-    return weight.float().view(len(weight), -1, _GROUP)
+    return weight.float().reshape(len(weight), -1, _GROUP)
 
 
 def _divisor(step: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llm.leafmoe.modeling import LeafMoEMLP, MergedLinear, RoutedExperts
-from llm.packed.matrix import PackedMatrix, pack, pack_updated
+from llm.packed.matrix import PackedMatrix, pack, pack_small, pack_updated
 
 Heads = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # query (H, S, C), key (K, S, C), value (K, S, C)
 
@@ -111,21 +111,21 @@ class OneTokenExperts:
     def __init__(self, experts: RoutedExperts) -> None:
         self._all = experts
         self._num_chosen = experts.router.experts_per_token
-        self._router = experts.router.weight.float()  # (E, D)
+        self._router = experts.router.weight.detach()  # (E, D)
         self._bias: list[float] = experts.router.selection_bias.tolist()
         width = experts.width
         gates, ups = experts.gate_up_proj.weight.chunk(2)
         downs = torch.split(experts.down_proj.weight, width, 1)
         pairs = zip(torch.split(gates, width), torch.split(ups, width), strict=True)
-        self._gate_ups = [pack(torch.cat(pair)) for pair in pairs]  # each (2*F, D)
-        self._downs = [pack(down) for down in downs]  # each (D, F)
+        self._gate_ups = [pack_small(torch.cat(pair)) for pair in pairs]  # each (2*F, D)
+        self._downs = [pack_small(down) for down in downs]  # each (D, F)
 
     def add_to(self, result: torch.Tensor, states: torch.Tensor) -> None:
         """Adds the experts' output for states (S, D) to result (S, D)."""
         if len(states) > 1:
             result += self._all(states[None])[0]
             return
-        scores = [1 / (1 + math.exp(-logit)) for logit in torch.mv(self._router, states[0].float()).tolist()]
+        scores = [1 / (1 + math.exp(-logit)) for logit in F.linear(states, self._router)[0].tolist()]
         for expert in self._chosen(scores):
             gate, up = self._gate_ups[expert].product(states).chunk(2, 1)  # each (1, F)
             result.add_(self._downs[expert].product(F.silu(gate).mul_(up)), alpha=scores[expert])

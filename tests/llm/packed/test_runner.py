@@ -39,13 +39,16 @@ def llama(**changes: Any) -> PreTrainedModel:
     return LlamaForCausalLM(LlamaConfig(**{**SHAPE, **changes})).eval()
 
 
+@torch.no_grad()
 def leafmoe(experts_per_token: int) -> PreTrainedModel:
     """With experts that count: fresh ones add nothing."""
     torch.manual_seed(2)
-    config = LeafMoEConfig(**SHAPE, num_experts=4, expert_width=16, experts_per_token=experts_per_token)
+    config = LeafMoEConfig(**SHAPE, num_experts=4, expert_width=32, experts_per_token=experts_per_token)
     model = LeafMoEForCausalLM(config).eval()
     for part in model.experts():
         torch.nn.init.normal_(part.down_proj.weight, std=0.1)
+        for matrix in (part.gate_up_proj, part.down_proj):  # of values that 4 bits hold
+            matrix.weight.mul_(100).round_().clamp_(-8, 7).div_(100)
         torch.nn.init.normal_(part.router.weight, std=1)
         torch.nn.init.normal_(part.router.selection_bias, std=0.1)
     return model
