@@ -11,6 +11,7 @@ from ingest.document import Document, Doubt
 from llm.prompt import Prompt
 from llm.stream import doubts_of, page_label
 from llm.tokens import Tokens
+from vision import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,21 @@ def texts_shown(close: CloseReading | None, documents: Sequence[Document]) -> li
     if close is not None:
         return [excerpt.text for excerpt in close.shown]
     return [page.text for document in documents for leaf in document.leaves() for page in leaf.pages]
+
+
+def seen_by_model(close: CloseReading | None, documents: Sequence[Document], prompt: Prompt) -> Seen:
+    """What `texts_shown` gives, as its pixels read best."""
+    if close is not None:
+        parts = [(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown]
+    else:
+        pages = (page for document in documents for leaf in document.leaves() for page in leaf.pages)
+        parts = [(page, 0, len(page.text)) for page in pages]
+    text = ""
+    doubts: list[Doubt] = []
+    for page, start, end in parts:
+        doubts += doubts_of(page, start, end, shift=len(text) - start)
+        text += page.text[start:end] + "\n"
+    return prompt.seen(text, doubts)
 
 
 def _with_label(excerpt: Excerpt) -> str:

@@ -15,7 +15,7 @@ from ingest.document import Doubt
 from llm.patches import projector_of
 from llm.thinking import OPEN
 from llm.tokens import Tokens
-from vision import Projector
+from vision import Projector, Seen
 
 INSTRUCTION = "Answer from the document only."
 NOT_FOUND = "Not found in the document."  # the refusal that the packaged model is trained to give
@@ -68,17 +68,19 @@ class Prompt:
 
         Doubts are in order. Without a projector for this tokenizer they are of no use, and the text stands as it is.
         """
-        seen = self._projector.seen(text, doubts) if doubts and self._projector else None
-        encoded = self._encoded(seen.text if seen else text)
+        seen = self.seen(text, doubts)
+        encoded = self._encoded(seen.text)
         ids, chars = encoded.input_ids, [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
-        if seen is None:
-            return Tokens(ids), chars
         mixtures = (
             (at, mixture)
             for at, (token, (start, end)) in enumerate(zip(ids, chars, strict=True))
             if (mixture := seen.mixture(start, end, token))
         )
         return Tokens(ids, mixtures), chars
+
+    def seen(self, text: str, doubts: Sequence[Doubt]) -> Seen:
+        """The text as its pixels read best; see `encode_seen`."""
+        return self._projector.seen(text, doubts) if doubts and self._projector else Seen(text)
 
     @cached_property
     def patches_identity(self) -> str:

@@ -1,6 +1,7 @@
 """An answer that is in doubt is weighed against everything that the text it was shown could answer (`llm.spans`).
 
-A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95. It begins an answer
+A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95; what it copies from
+doubtful pixels it spells anew, as they can be read, too, and then the likeliest reading stands. It begins an answer
 that it cannot end well, takes one of several that it finds as likely, and refuses where it all but knows. So an answer
 that stands nowhere in the text, one that is less likely than not, and a refusal are compared with the text's own words.
 What these say best is the answer, unless it is far less likely than what was written, as it is where the model counts
@@ -8,6 +9,7 @@ or retells; what is no date is none where a date is asked for. Beside a refusal 
 is for the evidence to say.
 """
 
+import difflib
 import math
 import re
 import threading
@@ -24,10 +26,12 @@ from llm.reranking import Fitness
 from llm.runtime.runner import Carrier
 from llm.runtime.working import WorkingKV
 from llm.spans import WITHIN, Scored, Scorer, Span, consensus, likely_spans
+from vision import Seen
 
 # Nats by which words of the text may be less likely than those that stand nowhere in it, and than a refusal
 # (docs/LOG.md).
 _MOST_LOSS, _MOST_DOUBT = 6.0, 3.0
+_LIKENESS = 0.8  # of an answer to words that may be read otherwise
 _SURE = math.log(0.5)  # nothing else can be as likely
 
 
@@ -37,23 +41,26 @@ def weighed(
     last_token: int,
     free: Generated,
     question: str,
-    shown: str,
+    seen: Seen,
     *,
     max_new_tokens: int,
-    is_doubtful: bool = False,
     cancel: threading.Event | None = None,
 ) -> Generated:
-    """What the model says best in words of `shown`; or `free`, what it said already, if that is better or a refusal.
+    """What the model says best in words that it saw; or `free`, what it said already, if that is better or a refusal.
 
     Fills `free.doubted`. `kv` holds the prompt but for its last token, which is appended to it. `free` was decoded
-    greedily. The runner is a Carrier. `is_doubtful`: `shown` is what recognition says of pixels, and the model may have
-    read in them what stands nowhere in it; that is kept.
+    greedily. The runner is a Carrier.
     """
-    if free.stopped or _is_settled(free, question, shown, is_doubtful=is_doubtful):
+    if free.stopped:
+        return free
+    free = _as_it_stands(free, seen)
+    if _is_settled(free, question, seen.text):
         return free
     tokenizer = backbone.tokenizer
     first, scorer = _scorer(backbone, kv, last_token)
-    best = _best_span(free.text, free.logprob, question, shown, tokenizer, first, scorer, max_new_tokens=max_new_tokens)
+    best = _best_span(
+        free.text, free.logprob, question, seen.text, tokenizer, first, scorer, max_new_tokens=max_new_tokens
+    )
     if best is None or (cancel and cancel.is_set()):
         return free
     if is_refusal(free.text):
@@ -63,11 +70,52 @@ def weighed(
     return Generated(text=best.text, thinking=free.thinking, token_ids=token_ids, logprobs=[best.logprob])
 
 
-def _is_settled(free: Generated, question: str, shown: str, *, is_doubtful: bool) -> bool:
+def _is_settled(free: Generated, question: str, shown: str) -> bool:
     """Whether it is an answer, and nothing in the text can be a better one."""
     if is_refusal(free.text) or is_of_another_kind(question, free.text):
         return False
-    return free.logprob > _SURE if stands_in(free.text, shown) else is_doubtful
+    return free.logprob > _SURE and stands_in(free.text, shown)
+
+
+def _as_it_stands(free: Generated, seen: Seen) -> Generated:
+    """In the text's own spelling, if it differs in signs and spaces alone; over doubtful pixels, in few letters."""
+    if is_refusal(free.text) or stands_in(free.text, seen.text):
+        return free
+    near = nearest(free.text, seen.text, _LIKENESS if seen.is_doubtful else 1.0)
+    if near is None:
+        return free
+    return Generated(text=near, thinking=free.thinking, token_ids=free.token_ids, logprobs=free.logprobs)
+
+
+def nearest(answer: str, text: str, least_likeness: float) -> str | None:
+    """The words of a text, one behind the other, whose letters and digits are most like the answer's.
+
+    None: not even `least_likeness`, 0 to 1, as `difflib` counts it.
+    """
+    wanted = _squashed(answer)
+    words = text.split()
+    squashed = [_squashed(word) for word in words]
+    matcher = difflib.SequenceMatcher(None, b=wanted, autojunk=False)
+    best: tuple[float, int, int] | None = None
+    for start in range(len(words) if wanted else 0):
+        joined = ""
+        for end in range(start, len(words)):
+            joined += squashed[end]
+            if len(joined) + len(squashed[end]) < len(wanted) * least_likeness:
+                continue
+            matcher.set_seq1(joined)
+            floor = max(least_likeness, best[0] if best else 0.0)
+            if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= floor:
+                likeness = matcher.ratio()
+                if likeness >= least_likeness and (best is None or likeness > best[0]):
+                    best = likeness, start, end + 1
+            if len(joined) > len(wanted):
+                break
+    return None if best is None else " ".join(words[best[1] : best[2]]).strip(" .,;:")
+
+
+def _squashed(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def stands_in(answer: str, shown: str) -> bool:

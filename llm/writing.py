@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from ingest.document import Document, Page
 from llm.answer import AskOptions
 from llm.backbone import Backbone
-from llm.close_reading import CloseReading, texts_shown
+from llm.close_reading import CloseReading, seen_by_model, texts_shown
 from llm.cost import Cost
 from llm.generation import Generated, generate
 from llm.looking import Looked
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
 from llm.runtime.working import WorkingKV
-from llm.stream import doubts_of
 from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
 from llm.tokens import Tokens
@@ -90,9 +89,8 @@ class Writer:
             last_token,
             written,
             self._question,
-            " ".join(texts_shown(close, self._documents)),
+            seen_by_model(close, self._documents, self._backbone.prompt),
             max_new_tokens=self._options.max_new_tokens,
-            is_doubtful=self._is_doubtful(close),
             cancel=self._cancel,
         )
         self._cost.decode_s += time.perf_counter() - started
@@ -104,12 +102,6 @@ class Writer:
         if not self._backbone.reads_one_by_one or self._options.form is not None or self._options.temperature > 0:
             return False
         return close is not None or sum(len(page.text) for page in self._pages()) <= _SHORT_CHARS
-
-    def _is_doubtful(self, close: CloseReading | None) -> bool:
-        """Whether recognition was not sure of some characters that the model was shown."""
-        if close is not None:
-            return any(doubts_of(each.leaf.pages[each.page_index], each.start, each.end) for each in close.shown)
-        return any(doubts_of(page) for page in self._pages())
 
     def _pages(self) -> Iterator[Page]:
         for document in self._documents:

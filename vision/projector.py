@@ -9,8 +9,8 @@ p(tokens) is learned from text, sharpness and prior from lines whose text is kno
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ingest.document import Doubt
 from vision.vocabulary import Glyph, Vocabulary
@@ -34,12 +34,17 @@ class Seen:
     """A text as its pixels read best, character for character as long as the text that was given."""
 
     text: str
-    _glyphs: dict[int, Glyph]  # of the doubtful characters
-    _projector: "Projector"
+    _glyphs: Mapping[int, Glyph] = field(default_factory=dict)  # of the doubtful characters
+    _projector: "Projector | None" = None  # none is needed where nothing is doubtful
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether some of it may be read otherwise."""
+        return bool(self._glyphs)
 
     def mixture(self, start: int, end: int, token_id: int) -> Mixture | None:
         """Of a token over characters [start, end); None where nothing else than the token is worth a weight."""
-        if not any(at in self._glyphs for at in range(start, end)):
+        if self._projector is None or not any(at in self._glyphs for at in range(start, end)):
             return None
         glyphs = [self._glyphs.get(at) or {self.text[at]: 0.0} for at in range(start, end)]
         return self._projector.mixture(glyphs, token_id)

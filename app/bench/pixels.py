@@ -18,17 +18,19 @@ from app.bench.subject import OnText, Subject, code_digest
 from ingest import serial
 from ingest.document import Document, Kind, Page
 from ingest.ocr import page_from_recognised, recognise
-from llm.stream import TokenStream
+from llm.prompt import Prompt
+from llm.stream import TokenStream, doubts_of
 from llm.tokens import Tokens
 from llm.training.scores import f1, is_refusal
+from vision import Seen
 from vision.degradation import LEVELS, degraded
 
 WAYS = ("patches", "reading", "text", "true")
 MAX_NEW_TOKENS = 48
 _NOTE = (
-    "F1 of the answers. patches: patch tokens; reading: their likeliest tokens alone; text: what recognition says; "
-    "true: the true text of the page. ratio: patches over text. doubtful: share of the page's tokens that are "
-    "mixtures. degradation 0: the page as it is."
+    "F1 of the answers, weighed as the product does. patches: patch tokens; reading: their likeliest tokens alone; "
+    "text: what recognition says; true: the true text of the page. ratio: patches over text. doubtful: share of the "
+    "page's tokens that are mixtures. degradation 0: the page as it is."
 )
 
 _Row = dict[str, Any]
@@ -62,26 +64,36 @@ class PixelsBench:
         return Report("Answers from page images", self._subject.model, lines, _NOTE, {"answers": rows})
 
     def _ask(self, scan: Scan, level: int) -> list[_Row]:
-        seen = self._document(scan, level)
-        ways = {"patches": seen, "text": _without_doubts(seen), "true": _of_text(scan)}
-        tokens = {way: TokenStream.of([document], self._subject.prompt).token_ids for way, document in ways.items()}
-        tokens["reading"] = Tokens(list(tokens["patches"]))
-        doubtful = len(tokens["patches"].mixtures) / max(1, len(tokens["patches"]))
+        prompt = self._subject.prompt
+        recognised = self._document(scan, level)
+        (page,) = recognised.pages
+        pixels = prompt.seen(page.text, doubts_of(page))
+        patches = _tokens(recognised, prompt)
+        shown = {
+            "patches": (patches, pixels),
+            "reading": (Tokens(list(patches)), Seen(pixels.text)),
+            "text": (_tokens(_without_doubts(recognised), prompt), Seen(page.text)),
+            "true": (_tokens(_of_text(scan), prompt), Seen(scan.true_text)),
+        }
+        said = {way: self._say(tokens, seen, scan) for way, (tokens, seen) in shown.items()}
+        doubtful = len(patches.mixtures) / max(1, len(patches))
         rows = []
-        for question, answers in scan.questions:
+        for number, (question, answers) in enumerate(scan.questions):
             row: _Row = {"kind": scan.kind, "level": level, "doubtful": doubtful, "question": question}
             for way in WAYS:
-                said = self._write(tokens[way], question)
-                row[way] = 0.0 if is_refusal(said) else round(f1(said, answers), 4)
-                row[f"{way} said"] = said
+                row[f"{way} said"] = said[way][number]
+                row[way] = 0.0 if is_refusal(said[way][number]) else round(f1(said[way][number], answers), 4)
             rows.append({**row, "answers": list(answers)})
         return rows
 
-    def _write(self, document: Tokens, question: str) -> str:
-        """The model's words; one prompt is computed once."""
-        key = hashlib.sha256(f"{document} {question}".encode()).hexdigest()
-        said = self._said.get(key)
-        return str(said or self._said.put(key, self._subject.write(document, question, MAX_NEW_TOKENS)))
+    def _say(self, tokens: Tokens, seen: Seen, scan: Scan) -> list[str]:
+        """An answer to each question of a page; what was asked before is not asked again."""
+        questions = [question for question, _ in scan.questions]
+        key = hashlib.sha256(f"{tokens} {seen.text} {questions}".encode()).hexdigest()
+        said: list[str] = self._said.get(key) or self._said.put(
+            key, self._subject.answers(tokens, seen, questions, MAX_NEW_TOKENS)
+        )
+        return said
 
     def _document(self, scan: Scan, level: int) -> Document:
         key = f"{scan.kind} {scan.name} {level}"
@@ -92,6 +104,10 @@ class PixelsBench:
             made = Document(f"{key} {self._seed}", scan.name, Kind.IMAGE, (page,))
             known = self._recognised.put(key, serial.to_json(made).decode())
         return serial.from_json(known.encode())
+
+
+def _tokens(document: Document, prompt: Prompt) -> Tokens:
+    return TokenStream.of([document], prompt).token_ids
 
 
 def _without_doubts(document: Document) -> Document:

@@ -35,6 +35,8 @@ from llm.storage import kv_folder, streams_folder
 from llm.stream import TokenStream
 from llm.stream_store import StreamStore
 from llm.tokens import Tokens
+from llm.training.decode import answer_all_seen
+from vision import Seen
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,6 +165,10 @@ class Subject:
         """What was read before is nothing to watch."""
         if progress.done > progress.reused:
             self._on_reading(progress)
+
+    def answers(self, tokens: Tokens, seen: Seen, questions: Sequence[str], max_new_tokens: int) -> list[str]:
+        """What it says of a short document that is the right one, weighed as the product does (`llm.weighing`)."""
+        return answer_all_seen(self._backbone, tokens, seen, questions, max_new_tokens)
 
     def write(self, document_ids: Sequence[int], question: str, max_new_tokens: int) -> str:
         """The model's own greedy words on a short document: no ranking, no threshold, no citations."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llm.attempts import SHORT_TOKENS, attempts, excerpts_of, is_refusal, ways_to_answer
 from llm.backbone import Backbone
-from llm.close_reading import texts_shown
+from llm.close_reading import seen_by_model
 from llm.evidence.calibration import Regression, answer_numbers, evidence_numbers
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import Context, Example, embed_all, examples, read_contexts
@@ -124,8 +124,8 @@ def _answer(example: Example, ranked: Sequence[Ranked], backbone: Backbone) -> _
         again = kv.fork()
         for _ in generate(backbone, kv, prompt_ids[-1:], written, max_new_tokens=_ANSWER_TOKENS):
             pass
-        words = " ".join(texts_shown(attempt.close, example.haystack))
-        best = weighed(backbone, again, prompt_ids[-1], written, example.question, words, max_new_tokens=_ANSWER_TOKENS)
+        seen = seen_by_model(attempt.close, example.haystack, backbone.prompt)
+        best = weighed(backbone, again, prompt_ids[-1], written, example.question, seen, max_new_tokens=_ANSWER_TOKENS)
         said = _Said(best.text, attempt.place, bool(best.doubted))
         if not is_refusal(best.text):
             return said

@@ -11,9 +11,11 @@ from llm.generation import Generated, generate
 from llm.leafmoe import load_leafmoe
 from llm.prompt import NOT_FOUND
 from llm.runtime.working import WorkingKV
+from llm.tokens import Tokens
 from llm.training.examples import Example
 from llm.training.scores import Said
 from llm.weighing import weighed
+from vision import Seen
 
 
 def trained(base: Path, adapter: Path | None, tokenizer: PreTrainedTokenizerBase) -> Backbone:
@@ -27,20 +29,32 @@ def trained(base: Path, adapter: Path | None, tokenizer: PreTrainedTokenizerBase
 def answer_all(
     backbone: Backbone, document: str, questions: Sequence[str], max_new_tokens: int = 64, *, weigh: bool = True
 ) -> list[str]:
-    """The model's answer to each question. `weigh`: one in doubt against what the document could answer.
+    """The model's answer to each question on a text. See `answer_all_seen`."""
+    token_ids = backbone.prompt.encode(document)
+    return answer_all_seen(backbone, token_ids, Seen(document), questions, max_new_tokens, weigh=weigh)
 
-    Only LeafMoE's are weighed, as `llm.writing` does. A refusal in doubt is an answer then: the document is the right
-    one, so there is no evidence to weigh (`llm.weighing`).
+
+def answer_all_seen(
+    backbone: Backbone,
+    document: Sequence[int],
+    seen: Seen,
+    questions: Sequence[str],
+    max_new_tokens: int = 64,
+    *,
+    weigh: bool = True,
+) -> list[str]:
+    """The model's answer to each question on tokens that say what `seen` says.
+
+    `weigh`: one in doubt against what the document could answer. Only LeafMoE's are weighed, as `llm.writing` does. A
+    refusal in doubt is an answer then: the document is the right one, so there is no evidence to weigh.
     """
     weigh = weigh and backbone.reads_one_by_one
     kv = backbone.empty_kv()
-    backbone.runner.forward(backbone.prompt.prefix + backbone.prompt.encode(document), kv)
-    return [_answer(backbone, kv, document, question, max_new_tokens, weigh=weigh) for question in questions]
+    backbone.runner.forward(Tokens.joined((backbone.prompt.prefix, document)), kv)
+    return [_answer(backbone, kv, seen, question, max_new_tokens, weigh=weigh) for question in questions]
 
 
-def _answer(
-    backbone: Backbone, read: WorkingKV, document: str, question: str, max_new_tokens: int, *, weigh: bool
-) -> str:
+def _answer(backbone: Backbone, read: WorkingKV, seen: Seen, question: str, max_new_tokens: int, *, weigh: bool) -> str:
     kv, written = read.fork(), Generated()
     *suffix, last = backbone.prompt.suffix(question)
     backbone.runner.forward(suffix, kv)
@@ -50,7 +64,7 @@ def _answer(
             pass
         if not weigh:
             return written.text.strip()
-        best = weighed(backbone, again, last, written, question, document, max_new_tokens=max_new_tokens)
+        best = weighed(backbone, again, last, written, question, seen, max_new_tokens=max_new_tokens)
         return best.doubted or best.text.strip()
     finally:
         again.release()

@@ -1,8 +1,10 @@
 """Answers in doubt: when they are weighed, and what is taken. The model is tiny and random."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from platformdirs import user_cache_path
 
@@ -13,9 +15,11 @@ from llm.backbone import Backbone
 from llm.close_reading import Excerpt, compose
 from llm.cost import Cost
 from llm.generation import Generated
-from llm.prompt import NOT_FOUND
-from llm.weighing import stands_in, weighed
+from llm.patches import token_texts
+from llm.prompt import NOT_FOUND, Prompt
+from llm.weighing import nearest, stands_in, weighed
 from llm.writing import Writer
+from vision import Projector, Seen, Vocabulary
 
 SHOWN = "She was ranked eighth\nin Canada, and 95 percent of the votes were hers."
 
@@ -41,14 +45,13 @@ def again(
     free: Generated,
     cancel: threading.Event | None = None,
     question: str = "What was she ranked?",
-    shown: str = SHOWN,
-    *,
-    is_doubtful: bool = False,
+    shown: str | Seen = SHOWN,
 ) -> Generated:
     kv = tiny.empty_kv()
-    *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(shown) + tiny.prompt.suffix(question)
+    seen = Seen(shown) if isinstance(shown, str) else shown
+    *prompt_ids, last = tiny.prompt.prefix + tiny.prompt.encode(seen.text) + tiny.prompt.suffix(question)
     tiny.runner.forward(prompt_ids, kv)
-    return weighed(tiny, kv, last, free, question, shown, max_new_tokens=8, is_doubtful=is_doubtful, cancel=cancel)
+    return weighed(tiny, kv, last, free, question, seen, max_new_tokens=8, cancel=cancel)
 
 
 def test_a_sure_answer_of_the_text_stays(tiny: Backbone) -> None:
@@ -80,6 +83,35 @@ def test_an_answer_of_the_text_is_weighed_with_the_others(tiny: Backbone) -> Non
     assert again(tiny, Generated("eighth", logprobs=[-60.0])).text != "eighth"
 
 
+@pytest.mark.parametrize(
+    ("answer", "least", "expected"),
+    [
+        ("Eighth, in  canada", 1.0, "eighth in Canada"),
+        ("95 % of the votes", 1.0, None),
+        ("ninety", 0.8, None),
+        ("95 percemt", 0.8, "95 percent"),
+        ("ranked eighth in Canadu and", 0.8, "ranked eighth in Canada, and"),
+        ("...", 0.8, None),
+        ("", 1.0, None),
+    ],
+)
+def test_the_nearest_words_have_most_letters_of_an_answer(answer: str, least: float, expected: str | None) -> None:
+    assert nearest(answer, SHOWN, least) == expected
+
+
+def test_an_answer_takes_the_spelling_of_the_text_and_of_doubtful_pixels_nearly_the_same_letters(
+    tiny: Backbone,
+) -> None:
+    sure = [-0.1]
+    assert again(tiny, Generated("eighth, in Canada", logprobs=sure)).text == "eighth in Canada"
+    misread = Generated("eighth in Canadu", logprobs=sure)
+    assert again(tiny, misread) is misread
+    doubtful = Seen(SHOWN, {0: {"S": -0.4, "5": -1.1}})
+    assert again(tiny, misread, shown=doubtful).text == "eighth in Canada"
+    refusal = Generated(NOT_FOUND, logprobs=sure)
+    assert again(tiny, refusal, shown=doubtful) is refusal
+
+
 def test_a_refusal_in_doubt_stays_and_says_what_it_doubts(tiny: Backbone) -> None:
     doubted = Generated(NOT_FOUND, logprobs=[-1e9])
     assert again(tiny, doubted) is doubted
@@ -99,28 +131,27 @@ def test_what_a_person_stopped_stays(tiny: Backbone) -> None:
     assert again(tiny, unlikely, cancel) is unlikely
 
 
-def test_of_a_scan_the_writer_says_that_recognition_was_in_doubt(
-    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_writer_weighs_what_pixels_read_best(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Backbone, "reads_one_by_one", True)
-    told: list[bool] = []
+    uniform = np.zeros(len(tiny.tokenizer))
+    projector = Projector(Vocabulary(token_texts(tiny.tokenizer), uniform), sharpness=1.0, prior=0.0)
+    seeing = replace(tiny, prompt=Prompt(tiny.tokenizer))
+    monkeypatch.setattr(seeing.prompt, "_projector", projector)
+    told: list[Seen] = []
 
-    def note(*_: object, is_doubtful: bool, **_options: object) -> Generated:
-        told.append(is_doubtful)
+    def note(*arguments: object, **_options: object) -> Generated:
+        told.extend(argument for argument in arguments if isinstance(argument, Seen))
         return Generated("weighed")
 
     monkeypatch.setattr("llm.writing.weighed", note)
-    for glyphs in (None, Glyphs(doubts=(Doubt(0, (("S", 0.5), ("5", 0.5))),))):
-        assert written_and_weighed(tiny, glyphs) == "weighed"
-    assert told == [False, True]
-
-
-def test_what_the_model_read_in_doubtful_pixels_stays_but_not_its_refusal(tiny: Backbone) -> None:
-    read = Generated("eighteenth", logprobs=[-1e9])
-    assert again(tiny, read, is_doubtful=True) is read
-    assert again(tiny, Generated("eighth", logprobs=[-60.0]), is_doubtful=True).text != "eighth"
-    refusal = again(tiny, Generated(NOT_FOUND, logprobs=[-1e9]), is_doubtful=True)
-    assert refusal.doubted
+    for glyphs in (None, Glyphs(doubts=(Doubt(0, (("5", 0.7), ("S", 0.3))),))):
+        assert written_and_weighed(seeing, glyphs) == "weighed"
+    sure, doubtful = told
+    (token,) = tiny.tokenizer("5").input_ids
+    assert sure.text.strip() == SHOWN
+    assert sure.mixture(0, 1, token) is None
+    assert doubtful.text.strip() == "5" + SHOWN[1:]
+    assert doubtful.mixture(0, 1, token) is not None
 
 
 def written_and_weighed(tiny: Backbone, glyphs: Glyphs | None) -> str:
