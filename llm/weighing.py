@@ -1,12 +1,11 @@
 """An answer that is in doubt is weighed against everything that the text it was shown could answer (`llm.spans`).
 
-A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95; what it copies from
-doubtful pixels it spells anew, as they can be read, too, and then the likeliest reading stands. It begins an answer
-that it cannot end well, takes one of several that it finds as likely, and refuses where it all but knows. So an answer
-that stands nowhere in the text, one that is less likely than not, and a refusal are compared with the text's own words.
-What these say best is the answer, unless it is far less likely than what was written, as it is where the model counts
-or retells; what is no date is none where a date is asked for. Beside a refusal it is kept: whether there is an answer
-is for the evidence to say.
+A small model spells from memory now and then: "eighteenth" for the eighth, "45 percent" for 95; and what it copies from
+doubtful pixels, in another way than they read best. It begins an answer that it cannot end well, takes one of several
+that it finds as likely, and refuses where it all but knows. So an answer that stands nowhere in the text, one that is
+less likely than not, and a refusal are compared with the text's own words. What these say best is the answer, unless it
+is far less likely than what was written, as it is where the model counts or retells; what is no date is none where a
+date is asked for. Beside a refusal it is kept: whether there is an answer is for the evidence to say.
 """
 
 import difflib
@@ -96,22 +95,19 @@ def nearest(answer: str, text: str, least_likeness: float) -> str | None:
     words = text.split()
     squashed = [_squashed(word) for word in words]
     matcher = difflib.SequenceMatcher(None, b=wanted, autojunk=False)
-    best: tuple[float, int, int] | None = None
+    floor, best = least_likeness, ""
     for start in range(len(words) if wanted else 0):
         joined = ""
         for end in range(start, len(words)):
             joined += squashed[end]
-            if len(joined) + len(squashed[end]) < len(wanted) * least_likeness:
-                continue
             matcher.set_seq1(joined)
-            floor = max(least_likeness, best[0] if best else 0.0)
-            if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= floor:
+            if matcher.real_quick_ratio() >= floor and matcher.quick_ratio() >= floor:
                 likeness = matcher.ratio()
-                if likeness >= least_likeness and (best is None or likeness > best[0]):
-                    best = likeness, start, end + 1
+                if likeness > floor or (likeness == floor and not best):
+                    floor, best = likeness, " ".join(words[start : end + 1]).strip(" .,;:")
             if len(joined) > len(wanted):
                 break
-    return None if best is None else " ".join(words[best[1] : best[2]]).strip(" .,;:")
+    return best or None
 
 
 def _squashed(text: str) -> str:
