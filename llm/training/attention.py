@@ -31,14 +31,18 @@ class Tile:
 
 
 def tiles(segments: list[torch.Tensor]) -> list[Tile]:
-    """Tiles of packed sequences. Each tensor holds one sequence's segment of every token: 0 context, 1… questions."""
+    """Tiles of packed sequences. Each tensor holds one sequence's segment of every token (`llm.training.packing`).
+
+    All see segment 0 and their own; questions see the parts of the context, too.
+    """
     made, start = [], 0
     for segment in segments:
         length = len(segment)
         for row in range(0, length, TILE_ROWS):
             end = min(row + TILE_ROWS, length)
             later = torch.arange(end)[None, :] > torch.arange(row, end)[:, None]  # (rows, keys)
-            foreign = (segment[None, :end] != segment[row:end, None]) & (segment[None, :end] != 0)
+            own, seen = segment[row:end, None], segment[None, :end]
+            foreign = (seen != own) & (seen != 0) & ((own <= 0) | (seen > 0))
             made.append(Tile(start + row, start + end, start, later | foreign))
         start += length
     return made

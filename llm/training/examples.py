@@ -55,12 +55,14 @@ class Asked:
 class Example:
     """A document and what is asked; nothing: plain text, learned for itself.
 
-    `doubts`: of a document that looks as if it had been recognised on a scan.
+    `doubts`: of a document that looks as if it had been recognised on a scan. `apart`: where parts of it begin that
+    were read each without the others, as the KV of several documents is put together; none: it was read as one.
     """
 
     document: str
     asked: tuple[Asked, ...]
     doubts: tuple[Doubt, ...] = ()
+    apart: tuple[int, ...] = ()
 
 
 def words(text: str) -> frozenset[str]:

@@ -1,14 +1,16 @@
 """The mixture: endless examples, drawn from every kind of document in fixed shares.
 
 Most are close readings (`llm.training.close`): passages with the answers, alone or among others like them. The rest are
-whole contexts, alone or with contexts of other kinds before and after. About a third of the questions have no answer
-in the document. Everything is drawn from one random generator, so a run can be continued exactly.
+whole contexts, alone or with contexts of other kinds before and after, which may have been read apart. About a third of
+the questions have no answer in the document. Everything is drawn from one random generator, so a run can be continued
+exactly.
 """
 
 import random
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from llm.prompt import NOT_FOUND, label
@@ -38,6 +40,7 @@ _SEVERAL_PASSAGES_SHARE = 0.45
 _CLOSE_SHARE = 0.75  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
+_APART_SHARE = 0.5  # of documents of several whole contexts
 _WRAPPED_SHARE = 0.4  # a PDF's pages keep the lines of the paper
 _LINE_CHARS = (45, 110)
 _SCANNED_SHARE = 0.2
@@ -115,6 +118,8 @@ class Mixture:
         """In lines of a width, as paper has them; code, tables and forms, of one line a row, stay as they are."""
         if self._rng.random() >= _WRAPPED_SHARE or any(item.kind in _LINE_KINDS for item in example.asked):
             return example
+        if example.apart:
+            return example  # parts begin where they did
         width = self._rng.randint(*_LINE_CHARS)
         lines = (textwrap.fill(line, width, break_long_words=False) for line in example.document.split("\n"))
         return replace(example, document="\n".join(lines))
@@ -154,7 +159,10 @@ class Mixture:
             if swapped and all(swapped.question != item.question for item in (*known, *asked)):
                 asked.append(swapped)
         self._rng.shuffle(asked)
-        return Example(self._document(passages), tuple(asked))
+        parts = self._parts(passages)
+        is_apart = len(parts) > 1 and self._rng.random() < _APART_SHARE
+        starts = tuple(accumulate(map(len, parts[:-1]), initial=0)) if is_apart else ()
+        return Example("".join(parts), tuple(asked), apart=starts)
 
     def _with_others(self, first: Passage) -> list[Passage]:
         """The first passage among others, mostly of other kinds, so that its questions stay clear."""
@@ -173,16 +181,16 @@ class Mixture:
         self._rng.shuffle(passages)
         return passages
 
-    def _document(self, passages: list[Passage]) -> str:
+    def _parts(self, passages: list[Passage]) -> list[str]:
         """Passages as `llm.stream` shows pages, each under its label; a lone one often bare, but code never."""
         if len(passages) == 1 and passages[0].kind != "code" and self._rng.random() < 0.5:
-            return passages[0].context
+            return [passages[0].context]
         parts = []
         for passage in passages:
             name = passage.name or self._rng.choice(FILE_NAMES)
             page_no = None if passage.kind == "code" else self._rng.choice((None, 1, self._rng.randint(1, 400)))
             parts.append(label(name, page_no) + passage.context + "\n\n")
-        return "".join(parts)
+        return parts
 
     def foreign_question(self, passage: Passage, shown: list[Passage]) -> Asked | None:
         """A question of the same kind that shares words with the passage but asks about something it lacks."""

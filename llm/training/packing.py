@@ -1,9 +1,12 @@
 """Examples as one row of tokens: each sequence is a document followed by its questions and answers.
 
 Every question sees the document and itself, and its positions go on from the document's end, so each reads exactly as
-if it were asked alone. Only answer tokens are learned; plain text has none, and lies in rows of its own.
+if it were asked alone. Parts of a document that were read apart see the prompt and themselves, as documents do whose KV
+the runtime puts together (it moves their keys behind one another afterwards, so the prompt stood nearer to them there).
+Only answer tokens are learned; plain text has none, and lies in rows of its own.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +19,7 @@ from llm.training.examples import Example
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """One example as token ids. `segment` is 0 in the document and 1, 2, … in its questions."""
+    """One example as token ids. `segment`: 0 in the document, -1, -2, … in parts read apart, 1, 2, … in questions."""
 
     ids: list[int]
     segment: list[int]
@@ -40,7 +43,7 @@ class Row:
 
 def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int) -> Sequence:
     """An example as a sequence of at most `max_tokens`; questions that do not fit are left out."""
-    document, _ = prompt.encode_seen(example.document, example.doubts)
+    document, chars = prompt.encode_seen(example.document, example.doubts)
     if not example.asked:
         prose = document[:max_tokens]  # without a prompt
         size = len(prose)
@@ -48,7 +51,8 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
     ids = [*prompt.prefix, *document]
     mixtures = tuple((len(prompt.prefix) + at, mixture) for at, mixture in document.mixtures)
     start = len(ids)
-    segment, position, learned = [0] * start, list(range(start)), [False] * start
+    parts = (-bisect_right(example.apart, first) for first, _ in chars)
+    segment, position, learned = [*[0] * len(prompt.prefix), *parts], list(range(start)), [False] * start
     number = 0
     for asked in example.asked:
         question, answer = prompt.suffix(asked.question), [*prompt.encode(asked.answer), end_id]

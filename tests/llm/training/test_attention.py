@@ -85,3 +85,32 @@ def test_a_row_never_sees_another_sequence_or_question() -> None:
         [1, 1, 1, 1, 0],
         [1, 1, 0, 0, 1],
     ]
+
+
+def test_parts_read_apart_see_what_stands_before_them_all_and_themselves() -> None:
+    (tile,) = attention.tiles([torch.tensor([0, -1, -1, -2, 1, 2])])
+    assert (~tile.hidden).int().tolist() == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 0, 0, 1, 0, 0],
+        [1, 1, 1, 1, 1, 0],
+        [1, 1, 1, 1, 0, 1],
+    ]
+
+
+def test_tokens_of_a_part_read_apart_are_told_by_their_characters(base_folder: Path) -> None:
+    prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
+    first, second = "[a.txt]\nA bee sat.\n\n", "[b.txt]\nTea is hot.\n\n"
+    asked = EXAMPLES[1].asked
+    sequence = pack_example(prompt, 2, Example(first + second, asked, apart=(0, len(first))), 2_000)
+    whole = pack_example(prompt, 2, Example(first + second, asked), 2_000)
+    assert (sequence.ids, sequence.position) == (whole.ids, whole.position)
+    before = len(prompt.prefix)
+    sizes = [sequence.segment.count(number) for number in (0, -1, -2)]
+    assert sizes[0] == before
+    assert sequence.segment[: sum(sizes)] == sorted(sequence.segment[: sum(sizes)], reverse=True)
+    second_ids = sequence.ids[before + sizes[1] : sum(sizes)]
+    assert prompt.encode(second)[-8:] == second_ids[-8:]
+    assert sequence.segment[sum(sizes) :] == whole.segment[sum(sizes) :]
+    assert set(whole.segment) == {0, 1}

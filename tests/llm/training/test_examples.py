@@ -97,6 +97,17 @@ def test_documents_come_with_and_without_labels(passages: dict[str, list[Passage
     assert not all(labelled)
 
 
+def test_some_documents_of_several_contexts_are_read_apart_at_their_labels(passages: dict[str, list[Passage]]) -> None:
+    source = mixture(passages)
+    drawn = [source.draw() for _ in range(400)]
+    apart = [example for example in drawn if example.apart]
+    assert 5 < len(apart) < 100
+    for example in apart:
+        assert example.apart[0] == 0
+        assert len(example.apart) > 1
+        assert all(example.document[start] == "[" for start in example.apart)
+
+
 def test_a_restored_mixture_goes_on_exactly(passages: dict[str, list[Passage]]) -> None:
     first = mixture(passages)
     for _ in range(5):
