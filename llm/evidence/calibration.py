@@ -20,8 +20,9 @@ from llm.evidence.ranking import Ranked
 PATH = Path(__file__).with_name("calibration.json")
 
 _NUMBER = re.compile(r"\d")
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(
-    r"\b1\d{3}\b|\b20\d\d\b|\d[/.-]\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"
+    rf"\b1\d{{3}}\b|\b20\d\d\b|\d[/.-]\d|\b(?:{_MONTHS})[a-z]*\b"
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:year|month|week|day|hour)s?\b",
     re.IGNORECASE,
 )
@@ -51,6 +52,15 @@ _MUST_SAY = (
         re.compile(r"\d|\b(?:years?|decades?|century|centuries|last|this|next|recent)\b", re.IGNORECASE),
     ),
     (re.compile(r"^\W*how many\b", re.IGNORECASE), _QUANTITY),
+    (
+        re.compile(
+            r"^(?!.*\b(?:ip|mac|dns|server|network|host|gateway|subnet|router|device|port|bus|memory|register|pointer)\b)"
+            r".*\b(?:what|which) (?:is|was|are|were)(?: (?!(?:at|in|on|near|under|to|from|of)\b)[\w'’-]+){0,4}"
+            r" address(?:es)?\b",
+            re.IGNORECASE,
+        ),
+        re.compile(rf"(?!\b(?:{_MONTHS})[a-z]*\b)\b[^\W\d_]{{3,}}", re.IGNORECASE),
+    ),
 )
 _MAY_REPEAT = re.compile(  # a choice, yes or no, an amount: these may be answered in words of the question
     r"\b(?:or|whether|between|which of|how (?:many|much|old|often|long|far)|percent\w*)\b"
@@ -117,7 +127,7 @@ def is_found(probability: float, *, with_answer: bool = True) -> bool:
 
 
 def is_of_another_kind(question: str, answer: str) -> bool:
-    """Whether a date, a year or a number is asked for and none is said: "two years" is no effective date.
+    """Whether a date, a year, a number or an address is asked for and none is said: "two years" is no effective date.
 
     Nor is "1950 0598" a date: years count where no other number stands beside them.
     """

@@ -123,9 +123,14 @@ def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: f
         ("How many pages does it have?", "the appendix", True),
         ("How many pages does it have?", "forty-two", False),
         ("How many of them came?", "hundreds of people", False),
+        ("What is the address?", "481500-M", True),
+        ("What is the vendor's address?", "10 Mar 2018 18:24", True),
+        ("What is the address?", "5 May Street", False),
+        ("What is the IP address of the host?", "10.0.0.1", False),
+        ("What is at this address?", "42", False),
     ],
 )
-def test_a_date_a_year_or_a_number_that_was_asked_for_must_be_said(question: str, answer: str, expected: bool) -> None:
+def test_what_was_asked_for_by_its_kind_must_be_said(question: str, answer: str, expected: bool) -> None:
     assert is_of_another_kind(question, answer) is expected
 
 
