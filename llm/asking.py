@@ -191,7 +191,7 @@ class Asking:
         form = self._options.form
         is_quoted = form is None or form.pattern is not None
         is_other = self._says_nothing(written.text)
-        said = NOT_FOUND if is_other else written.text
+        said = NOT_FOUND if is_other or is_refusal(written.text) else written.as_recognised
         probability = probability_of_answer(
             self._question,
             ranked,
@@ -279,11 +279,11 @@ class Asking:
             return self._composed(NOTHING_FOUND, (), 0.0)
         written = draft.written
         found = draft.is_supported or written.stopped
-        citations = cited(draft.attempt.rests_on, written.text) if found else ()
+        citations = cited(draft.attempt.rests_on, written.as_recognised) if found else ()
         text = written.text.strip()
         if found and not written.stopped and draft.refuses:
             # The evidence is strong though the model saw no answer in it; a quote has no form.
-            citations = cited(draft.attempt.rests_on, written.doubted) if written.doubted else cited(ranked, None)
+            citations = citations if written.doubted else cited(ranked, None)
             text = citations[0].quote if citations and self._options.form is None else ""
             text = written.doubted or text
             found = bool(text)

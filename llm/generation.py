@@ -27,6 +27,12 @@ class Generated:
     logprobs: list[float] = field(default_factory=list)  # natural log, of each token among those that were allowed
     stopped: bool = False  # by `cancel`
     doubted: str = ""  # words of the document that are hardly less likely than this refusal (`llm.weighing`)
+    recognised: str = ""  # what recognition says where these words, or those doubted, were read in pixels
+
+    @property
+    def as_recognised(self) -> str:
+        """The words by which to look an answer up in its documents: those doubted, of a refusal that has such."""
+        return self.recognised or self.doubted or self.text
 
     @property
     def logprob(self) -> float:

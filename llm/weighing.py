@@ -52,6 +52,22 @@ def weighed(
     """
     if free.stopped:
         return free
+    best = _weighed(backbone, kv, last_token, free, question, seen, max_new_tokens=max_new_tokens, cancel=cancel)
+    best.recognised = seen.as_recognised(best.doubted or best.text)
+    return best
+
+
+def _weighed(
+    backbone: Backbone,
+    kv: WorkingKV,
+    last_token: int,
+    free: Generated,
+    question: str,
+    seen: Seen,
+    *,
+    max_new_tokens: int,
+    cancel: threading.Event | None,
+) -> Generated:
     free = _as_it_stands(free, seen)
     if _is_settled(free, question, seen.text):
         return free

@@ -9,6 +9,7 @@ p(tokens) is learned from text, sharpness and prior from lines whose text is kno
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,11 +37,19 @@ class Seen:
     text: str
     _glyphs: Mapping[int, Glyph] = field(default_factory=dict)  # of the doubtful characters
     _projector: "Projector | None" = None  # none is needed where nothing is doubtful
+    _recognised: str = ""  # what was given
 
     @property
     def is_doubtful(self) -> bool:
         """Whether some of it may be read otherwise."""
         return bool(self._glyphs)
+
+    def as_recognised(self, words: str) -> str:
+        """What was given where these words stand, in one line; "" where they do not, or nothing is doubtful."""
+        if not self._glyphs or not words.split():
+            return ""
+        found = re.search(r"\s+".join(map(re.escape, words.split())), self.text, re.IGNORECASE)
+        return " ".join(self._recognised[found.start() : found.end()].split()) if found else ""
 
     def mixture(self, start: int, end: int, token_id: int) -> Mixture | None:
         """Of a token over characters [start, end); None where nothing else than the token is worth a weight."""
@@ -69,7 +78,7 @@ class Projector:
         for start, end in _regions(text, sorted(glyphs)):
             lattice = [glyphs.get(at) or {text[at]: 0.0} for at in range(start, end)]
             characters[start:end] = self._likeliest(lattice)
-        return Seen("".join(characters), glyphs, self)
+        return Seen("".join(characters), glyphs, self, text)
 
     def mixture(self, glyphs: Sequence[Glyph], token_id: int) -> Mixture | None:
         """See `Seen.mixture`; `glyphs` are those of the token."""

@@ -106,10 +106,13 @@ def test_an_answer_takes_the_spelling_of_the_text_and_of_doubtful_pixels_nearly_
     assert again(tiny, Generated("eighth, in Canada", logprobs=sure)).text == "eighth in Canada"
     misread = Generated("eighth in Canadu", logprobs=sure)
     assert again(tiny, misread) is misread
-    doubtful = Seen(SHOWN, {0: {"S": -0.4, "5": -1.1}})
-    assert again(tiny, misread, shown=doubtful).text == "eighth in Canada"
+    doubtful = Seen(SHOWN, {0: {"S": -0.4, "5": -1.1}}, None, SHOWN.replace("gh", "gb"))
+    best = again(tiny, misread, shown=doubtful)
+    assert (best.text, best.as_recognised) == ("eighth in Canada", "eigbth in Canada")
     refusal = Generated(NOT_FOUND, logprobs=sure)
     assert again(tiny, refusal, shown=doubtful) is refusal
+    doubted = again(tiny, Generated(NOT_FOUND, logprobs=[-1e9]), shown=doubtful)
+    assert doubted.as_recognised == doubtful.as_recognised(doubted.doubted) != ""
 
 
 def test_a_refusal_in_doubt_stays_and_says_what_it_doubts(tiny: Backbone) -> None:
@@ -180,3 +183,16 @@ def test_the_packaged_model_answers_in_the_words_of_a_document(tmp_path: Path, m
             *_, last = engine.ask([document], question, AskOptions())
             assert isinstance(last, Answered)
             assert not last.answer.found or stands_in(last.answer.answer, text)
+
+
+def test_words_read_in_doubtful_pixels_are_cited_as_they_were_recognised(tmp_path: Path) -> None:
+    text = "In the charge of 1761 Benefield was the complainamt. The universe was filled evenly."
+    at = text.index("mt.")
+    doubts = (Doubt(at, (("m", 0.6), ("n", 0.4))),)
+    page = Page(1, text, spans=(Span(0, len(text), glyphs=Glyphs(doubts=doubts)),))
+    document = Document("id-of-scan", "charge.png", Kind.IMAGE, (page,))
+    engine = Engine.load(None, state_dir=tmp_path, cache_dir=user_cache_path("longleaf"))
+    *_, last = engine.ask([document], "What was Benefield in that charge?", AskOptions())
+    assert isinstance(last, Answered)
+    assert "complainant" in last.answer.answer
+    assert last.answer.citations[0].quote.endswith("the complainamt.")

@@ -63,6 +63,15 @@ def test_lines_are_judged_one_by_one_and_keep_their_length(projector: Projector)
     assert seen.text == "the cat\nthe cat\n5"
 
 
+def test_words_of_a_reading_are_found_as_they_were_recognised(projector: Projector) -> None:
+    seen = projector.seen("the cat\n tbe  cot", [doubt(10, b=0.6, h=0.4), doubt(15, o=0.5, a=0.5)])
+    assert seen.text == "the cat\n the  cat"
+    assert seen.as_recognised("The cat the") == "the cat tbe"
+    assert seen.as_recognised("the dog") == ""
+    assert seen.as_recognised(" ") == ""
+    assert projector.seen("the cat", []).as_recognised("cat") == ""
+
+
 def test_a_glyph_that_no_token_spells_stays_as_it_is(projector: Projector) -> None:
     seen = projector.seen("é cat", [doubt(0, é=0.6, è=0.4)])
     assert seen.text == "é cat"
