@@ -52,32 +52,21 @@ def weighed(
     """
     if free.stopped:
         return free
-    best = _weighed(backbone, kv, last_token, free, question, seen, max_new_tokens=max_new_tokens, cancel=cancel)
-    best.recognised = seen.as_recognised(best.doubted or best.text)
-    return best
-
-
-def _weighed(
-    backbone: Backbone,
-    kv: WorkingKV,
-    last_token: int,
-    free: Generated,
-    question: str,
-    seen: Seen,
-    *,
-    max_new_tokens: int,
-    cancel: threading.Event | None,
-) -> Generated:
     free = _as_it_stands(free, seen)
-    if _is_settled(free, question, seen.text):
-        return free
-    tokenizer = backbone.tokenizer
-    first, scorer = _scorer(backbone, kv, last_token)
-    best = _best_span(
-        free.text, free.logprob, question, seen.text, tokenizer, first, scorer, max_new_tokens=max_new_tokens
-    )
-    if best is None or (cancel and cancel.is_set()):
-        return free
+    if not _is_settled(free, question, seen.text):
+        tokenizer = backbone.tokenizer
+        first, scorer = _scorer(backbone, kv, last_token)
+        best = _best_span(
+            free.text, free.logprob, question, seen.text, tokenizer, first, scorer, max_new_tokens=max_new_tokens
+        )
+        if best is not None and not (cancel and cancel.is_set()):
+            free = _taken(best, free, tokenizer)
+    free.recognised = seen.as_recognised(free.doubted or free.text)
+    return free
+
+
+def _taken(best: Span, free: Generated, tokenizer: PreTrainedTokenizerBase) -> Generated:
+    """Instead of `free`, or beside it where that is a refusal."""
     if is_refusal(free.text):
         free.doubted = best.text
         return free

@@ -5,7 +5,7 @@ lattice of all tokens that the glyphs may spell). Where tokens begin and end is 
 of that reading, so a line without doubts becomes the tokens of its text. Each token over a doubtful glyph becomes the
 mixture of all tokens that its glyphs may spell, weighted by the same score: an embedding between theirs.
 
-p(tokens) is learned from text, sharpness and prior from lines whose text is known (`llm.training.patches`).
+p(tokens) is learned from text, and the prior from lines whose text is known (`llm.training.patches`).
 """
 
 import math

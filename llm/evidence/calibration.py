@@ -54,12 +54,11 @@ _MUST_SAY = (
     (re.compile(r"^\W*how many\b", re.IGNORECASE), _QUANTITY),
     (
         re.compile(
-            r"^(?!.*\b(?:ip|mac|dns|server|network|host|gateway|subnet|router|device|port|bus|memory|register|pointer)\b)"
-            r".*\b(?:what|which) (?:is|was|are|were)(?: (?!(?:at|in|on|near|under|to|from|of)\b)[\w'’-]+){0,4}"
-            r" address(?:es)?\b",
+            r"\b(?:what|which) (?:is|was|are|were)(?: (?:the|its|their|your|our|his|her|postal|mailing|street|business"
+            r"|company|billing|shipping|delivery|registered|office|[\w-]+['’]s?)){0,3} address(?:es)?(?: of\b|\W*$)",
             re.IGNORECASE,
         ),
-        re.compile(rf"(?!\b(?:{_MONTHS})[a-z]*\b)\b[^\W\d_]{{3,}}", re.IGNORECASE),
+        re.compile(rf"(?!\b(?:{_MONTHS})[a-z]*\b)\b[^\W\d_]{{3,}}|0x|\d+\.\d+\.\d+\.\d|\w:\w+:", re.IGNORECASE),
     ),
 )
 _MAY_REPEAT = re.compile(  # a choice, yes or no, an amount: these may be answered in words of the question

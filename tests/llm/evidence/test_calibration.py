@@ -127,6 +127,10 @@ def test_the_kind_of_answer_asked_for(words, question: str, answer: str, kind: f
         ("What is the vendor's address?", "10 Mar 2018 18:24", True),
         ("What is the address?", "5 May Street", False),
         ("What is the IP address of the host?", "10.0.0.1", False),
+        ("What is the address?", "0x4000 4000", False),
+        ("What is the address of the DNS server?", "10.0.0.1", False),
+        ("What is the base address of UART0?", "4000", False),
+        ("What is the address space?", "16", False),
         ("What is at this address?", "42", False),
     ],
 )
