@@ -168,7 +168,7 @@ class Subject:
 
     def answers(self, tokens: Tokens, seen: Seen, questions: Sequence[str], max_new_tokens: int) -> list[str]:
         """What it says of a short document that is the right one, weighed as the product does (`llm.weighing`)."""
-        return answer_all_seen(self._backbone, tokens, seen, questions, max_new_tokens)
+        return answer_all_seen(self._backbone, [tokens], seen, questions, max_new_tokens)
 
     def write(self, document_ids: Sequence[int], question: str, max_new_tokens: int) -> str:
         """The model's own greedy words on a short document: no ranking, no threshold, no citations."""

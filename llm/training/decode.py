@@ -30,28 +30,42 @@ def answer_all(
     backbone: Backbone, document: str, questions: Sequence[str], max_new_tokens: int = 64, *, weigh: bool = True
 ) -> list[str]:
     """The model's answer to each question on a text. See `answer_all_seen`."""
-    token_ids = backbone.prompt.encode(document)
-    return answer_all_seen(backbone, token_ids, Seen(document), questions, max_new_tokens, weigh=weigh)
+    parts = [backbone.prompt.encode(document)]
+    return answer_all_seen(backbone, parts, Seen(document), questions, max_new_tokens, weigh=weigh)
 
 
 def answer_all_seen(
     backbone: Backbone,
-    document: Sequence[int],
+    parts: Sequence[Sequence[int]],
     seen: Seen,
     questions: Sequence[str],
     max_new_tokens: int = 64,
     *,
     weigh: bool = True,
 ) -> list[str]:
-    """The model's answer to each question on tokens that say what `seen` says.
+    """The model's answer to each question on a document whose tokens say what `seen` says. See `read_apart`.
 
     `weigh`: one in doubt against what the document could answer. Only LeafMoE's are weighed, as `llm.writing` does. A
     refusal in doubt is an answer then: the document is the right one, so there is no evidence to weigh.
     """
     weigh = weigh and backbone.reads_one_by_one
-    kv = backbone.empty_kv()
-    backbone.runner.forward(Tokens.joined((backbone.prompt.prefix, document)), kv)
+    kv = read_apart(backbone, parts)
     return [_answer(backbone, kv, seen, question, max_new_tokens, weigh=weigh) for question in questions]
+
+
+def read_apart(backbone: Backbone, parts: Sequence[Sequence[int]]) -> WorkingKV:
+    """Parts read each behind the prompt, without the others, as a session puts the KV of several documents together."""
+    together = backbone.empty_kv()
+    for part in parts:
+        alone = backbone.empty_kv()
+        backbone.runner.forward(Tokens.joined((backbone.prompt.prefix, part)), alone)
+        if len(parts) == 1:
+            return alone
+        for layer, read in zip(together.layers, alone.layers, strict=True):
+            assert read.latest is not None, "every layer attends in a pass"
+            layer.show(*read.latest)
+        together.num_tokens += alone.num_tokens
+    return together
 
 
 def _answer(backbone: Backbone, read: WorkingKV, seen: Seen, question: str, max_new_tokens: int, *, weigh: bool) -> str:
@@ -75,9 +89,11 @@ def ask_examples(backbone: Backbone, examples: Sequence[Example], *, weigh: bool
     """Answers to every question of the examples, each with what it should be; nothing where there is none."""
     pairs: list[Said] = []
     for example in examples:
-        said = answer_all(backbone, example.document, [asked.question for asked in example.asked], weigh=weigh)
+        parts = [backbone.prompt.encode(part) for part in example.parts]
+        questions = [asked.question for asked in example.asked]
+        said = answer_all_seen(backbone, parts, Seen(example.document), questions, weigh=weigh)
         pairs += [
-            (text, () if asked.answer == NOT_FOUND else (asked.answer, *asked.references))
-            for text, asked in zip(said, example.asked, strict=True)
+            (answer, () if asked.answer == NOT_FOUND else (asked.answer, *asked.references))
+            for answer, asked in zip(said, example.asked, strict=True)
         ]
     return pairs

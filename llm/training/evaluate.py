@@ -1,8 +1,9 @@
 """`python -m llm.training.evaluate`: scores on contexts that no training saw, set by set, beside the bare base.
 
 Every question of a set counts, also those that training leaves out. The right context is given: alone, with unanswered
-questions from other contexts that share words with it; or (`--close`) among passages that a search finds as well, as
-`llm.training.close` puts them together, with unanswered questions whose context was left out.
+questions from other contexts that share words with it; among passages that a search finds as well (`--given close`), as
+`llm.training.close` puts them together, with unanswered questions whose context was left out; or between two other
+contexts of the set, each of the three read without the others (`--given apart`), beside the same document read as one.
 """
 
 import argparse
@@ -12,16 +13,18 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from llm.backbone import Backbone
-from llm.prompt import NOT_FOUND, Prompt
+from llm.prompt import NOT_FOUND, Prompt, label
 from llm.training.close import CloseReadings
 from llm.training.decode import ask_examples, trained
-from llm.training.examples import Asked, Example, load_passages
+from llm.training.examples import FILE_NAMES, Asked, Example, load_passages
 from llm.training.forms import form_passage
 from llm.training.mixture import Mixture
 from llm.training.scores import Said, score
@@ -30,25 +33,31 @@ from llm.training.sources import Part, Passage
 _ANSWERED_PER_CONTEXT, _UNANSWERED_PER_CONTEXT = 5, 2
 _MAX_CONTEXT_TOKENS = 1_500
 _CLOSE_TOKENS = 800
+_OTHERS_APART = 2
 _QUESTION = "{question}"
 # What a model that was not trained here is asked: of five wordings the one with which the bare base answers best
 # (docs/LOG.md).
 WORDING_OF_OTHERS = f"{_QUESTION}\nAnswer with a few words copied from the document."
+Given = Literal["alone", "close", "apart"]
 _FORM_SEED = 20_000  # apart from any seed that a training run is likely to get
 
 
 def evaluation_examples(
-    passages: Mapping[str, list[Passage]], prompt: Prompt, num_questions: int, seed: int = 0, *, close: bool = False
+    passages: Mapping[str, list[Passage]], prompt: Prompt, num_questions: int, seed: int = 0, *, given: Given = "alone"
 ) -> tuple[dict[str, list[Example]], dict[str, int]]:
     """About `num_questions` answered questions of each kind, with unanswered ones; and contexts too long.
 
-    `close`: among other passages, in documents of about 800 tokens; forms are left out.
+    `given`: "alone"; "close", among other passages in documents of about 800 tokens; "apart", between two other
+    contexts, each read without the others. Forms, which all ask the same, are only given alone.
     """
     rng = random.Random(seed)
     count = partial(_count, prompt)
-    make = _close_maker(passages, count, rng) if close else _alone_maker(passages, count, seed, rng)
+    if given == "close":
+        make = _close_maker(passages, count, rng)
+    else:
+        make = _context_maker(passages, count, seed, rng, num_others=_OTHERS_APART if given == "apart" else 0)
     every = dict(passages)
-    if not close:
+    if given == "alone":
         every["form"] = [form_passage(random.Random(_FORM_SEED + number)) for number in range(num_questions)]
     examples: dict[str, list[Example]] = {}
     too_long: dict[str, int] = {}
@@ -70,21 +79,35 @@ def _count(prompt: Prompt, text: str) -> int:
     return len(prompt.encode(text))
 
 
-def _alone_maker(
-    passages: Mapping[str, list[Passage]], count: Callable[[str], int], seed: int, rng: random.Random
+def _context_maker(
+    passages: Mapping[str, list[Passage]], count: Callable[[str], int], seed: int, rng: random.Random, num_others: int
 ) -> Callable[[Passage], Example | None]:
     mixture = Mixture(passages, count, seed=seed, max_tokens=_MAX_CONTEXT_TOKENS)
 
     def make(passage: Passage) -> Example | None:
-        if count(passage.context) > _MAX_CONTEXT_TOKENS:
+        shown = [passage]
+        if num_others:
+            others = [other for other in passages[passage.kind] if not _asks_the_same(other, passage)]
+            shown = rng.sample([passage, *rng.sample(others, num_others)], num_others + 1)
+        if count("".join(one.context for one in shown)) > _MAX_CONTEXT_TOKENS:
             return None
         unanswered = [Asked(q.text, NOT_FOUND, passage.kind) for q in passage.questions if not q.answers]
         asked = _answered(passage, rng)
-        swapped = (mixture.foreign_question(passage, [passage]) for _ in range(_UNANSWERED_PER_CONTEXT))
+        swapped = (mixture.foreign_question(passage, shown) for _ in range(_UNANSWERED_PER_CONTEXT))
         unanswered += [question for question in swapped if question]
-        return Example(passage.context, (*asked, *unanswered[:_UNANSWERED_PER_CONTEXT]))
+        asked += unanswered[:_UNANSWERED_PER_CONTEXT]
+        if not num_others:
+            return Example(passage.context, tuple(asked))
+        names = rng.sample(FILE_NAMES, len(shown))
+        parts = [label(one.name or name) + one.context + "\n\n" for one, name in zip(shown, names, strict=True)]
+        return Example("".join(parts), tuple(asked), apart=tuple(accumulate(map(len, parts[:-1]), initial=0)))
 
     return make
+
+
+def _asks_the_same(other: Passage, passage: Passage) -> bool:
+    asked = {question.text for question in passage.questions}
+    return other.context == passage.context or any(question.text in asked for question in other.questions)
 
 
 def _close_maker(
@@ -138,7 +161,12 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=40, help="answered questions of each set")
     parser.add_argument("--sets", nargs="+", metavar="SET", help="these only, as the table names them (policyqa, form)")
     parser.add_argument("--part", choices=("dev", "test"), default="test")
-    parser.add_argument("--close", action="store_true", help="among other passages, instead of alone")
+    parser.add_argument(
+        "--given",
+        choices=get_args(Given),
+        default="alone",
+        help="the context alone; close, among other passages; or apart, between two contexts read without it",
+    )
     parser.add_argument(
         "--no-base", action="store_true", help="leave the bare base out; it is slow, for it never stops"
     )
@@ -159,7 +187,7 @@ def main() -> int:
     part: Part = arguments.part
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(arguments.base)
     examples, too_long = evaluation_examples(
-        load_passages(arguments.data, part), Prompt(tokenizer), arguments.n, close=arguments.close
+        load_passages(arguments.data, part), Prompt(tokenizer), arguments.n, given=arguments.given
     )
     if unknown := set(arguments.sets or ()) - set(examples):
         parser.error(f"--sets: no set is called {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
@@ -167,13 +195,12 @@ def main() -> int:
     models = {"leafmoe": trained(arguments.base, arguments.adapter, tokenizer)} if arguments.adapter else {}
     if not arguments.no_base:
         models["base"] = trained(arguments.base, None, tokenizer)
-    scores = evaluate(models, examples, weigh=not arguments.greedy, wordings={"base": arguments.base_asked})
-    print(
-        json.dumps(
-            {"part": part, "close": arguments.close, "n": arguments.n, "contexts_too_long": too_long, "scores": scores},
-            indent=1,
-        )
-    )
+    scored = partial(evaluate, models, weigh=not arguments.greedy, wordings={"base": arguments.base_asked})
+    report = {"part": part, "given": arguments.given, "n": arguments.n, "contexts_too_long": too_long}
+    report["scores"] = scored(examples)
+    if arguments.given == "apart":
+        report["read_as_one"] = scored({kind: [replace(one, apart=()) for one in of] for kind, of in examples.items()})
+    print(json.dumps(report, indent=1))
     return 0
 
 

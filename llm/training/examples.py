@@ -64,6 +64,12 @@ class Example:
     doubts: tuple[Doubt, ...] = ()
     apart: tuple[int, ...] = ()
 
+    @property
+    def parts(self) -> list[str]:
+        """What was read as one, in order."""
+        starts = self.apart or (0,)
+        return [self.document[start:end] for start, end in zip(starts, (*starts[1:], None), strict=True)]
+
 
 def words(text: str) -> frozenset[str]:
     """The content words of a text, lower case."""

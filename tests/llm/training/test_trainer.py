@@ -17,7 +17,7 @@ from llm.leafmoe import load_leafmoe, merge_low_rank, upcycle
 from llm.prompt import Prompt
 from llm.training import attention
 from llm.training.__main__ import main
-from llm.training.decode import answer_all, trained
+from llm.training.decode import answer_all, read_apart, trained
 from llm.training.evaluate import evaluate, evaluation_examples
 from llm.training.examples import Asked, Example, load_passages
 from llm.training.packing import join, pack_example
@@ -189,9 +189,33 @@ def test_a_model_may_be_asked_in_other_words(base_folder: Path, monkeypatch: pyt
 def test_evaluation_among_other_passages_asks_the_same_sets(base_folder: Path, data_folder: Path) -> None:
     prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
     held_out = {k: v for k, v in load_passages(data_folder, "test").items() if k in ("squadshifts-reddit", "wtq")}
-    examples, _ = evaluation_examples(held_out, prompt, 2, close=True)
+    examples, _ = evaluation_examples(held_out, prompt, 2, given="close")
     assert set(examples) == set(held_out)
     for kind, found in examples.items():
         for example in found:
             assert example.document.startswith("[")
             assert any(passage.context in example.document for passage in held_out[kind])
+
+
+def test_evaluation_between_contexts_read_apart(base_folder: Path, data_folder: Path) -> None:
+    prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
+    held_out = {k: v for k, v in load_passages(data_folder, "test").items() if k in ("squadshifts-reddit", "wtq")}
+    more = {kind: found * 2 + load_passages(data_folder, "train")[kind] for kind, found in held_out.items()}
+    examples, _ = evaluation_examples(more, prompt, 2, given="apart")
+    assert set(examples) == set(held_out)
+    contexts = {passage.context for found in more.values() for passage in found}
+    for example in (example for found in examples.values() for example in found):
+        assert "".join(example.parts) == example.document
+        assert len({part.partition("\n")[2].strip() for part in example.parts} & contexts) == 3
+        assert example.asked
+
+
+def test_parts_read_apart_do_not_see_each_other(base_folder: Path) -> None:
+    backbone = trained(base_folder, None, AutoTokenizer.from_pretrained(base_folder))
+    first, second = (backbone.prompt.encode(text) for text in ("Rose is red.", "Lime is green."))
+    together, alone = read_apart(backbone, [first, second]), read_apart(backbone, [second])
+    assert together.num_tokens == read_apart(backbone, [first]).num_tokens + alone.num_tokens
+    for shown, own in zip(together.layers, alone.layers, strict=True):
+        (keys, values), (own_keys, own_values) = shown.shown(), own.shown()
+        assert torch.equal(values[:, -alone.num_tokens :], own_values)
+        assert not torch.equal(keys[:, -alone.num_tokens :], own_keys)  # they stand further behind
