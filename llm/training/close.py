@@ -91,12 +91,17 @@ class CloseReadings:
         self._indexes: dict[str, _Index] = {}
 
     def example(
-        self, asked_of: Sequence[tuple[Passage, Sequence[Asked]]], budget_tokens: int, rng: random.Random
+        self,
+        asked_of: Sequence[tuple[Passage, Sequence[Asked]]],
+        budget_tokens: int,
+        rng: random.Random,
+        *,
+        apart: bool = False,
     ) -> Example | None:
         """Contexts of one kind and what is asked of each, among others in a document of about that many tokens.
 
         Large contexts make a longer document, up to 2,000 tokens. None: they are larger than that, or nothing can be
-        asked of their pieces. Unanswered questions are added.
+        asked of their pieces. Unanswered questions are added. `apart`: what has a label of its own was read alone.
         """
         index = self._index(asked_of[0][0].kind)
         golds, shown, asked = [gold for gold, _ in asked_of], [], []
@@ -112,7 +117,7 @@ class CloseReadings:
         shown += self._others(index, golds, asked, left_out, budget - self._cost(shown), rng)
         everything = [*asked, *(Asked(question.text, NOT_FOUND, source.kind) for source, question in left_out)]
         rng.shuffle(everything)
-        return Example(document(shown, rng), tuple(everything))
+        return Example.of_parts(labelled(shown, rng), everything, apart=apart)
 
     def near(self, gold: Passage, asked: Sequence[Asked]) -> list[Passage]:
         """The contexts that a search for the questions finds beside their own, nearest first; none asks the same."""
@@ -206,20 +211,24 @@ def _left_out(
     return found
 
 
-def document(shown: Sequence[Piece], rng: random.Random) -> str:
-    """The pieces as a close reading shows them: contexts in any order, as pages or files, each piece in its place."""
+def labelled(shown: Sequence[Piece], rng: random.Random) -> list[str]:
+    """The pieces as a close reading shows them: contexts in any order, as pages or files, each piece in its place.
+
+    One text of each page or file, which begins with its label.
+    """
     sources = list({piece.source.context: piece.source for piece in shown}.values())
     rng.shuffle(sources)
     if sources[0].kind == "code":
         sources.sort(key=lambda source: source.name or "")  # what is of one file stands together
-    parts, above = [], ""
+    parts: list[str] = []
+    above = ""
     for source, its_label in zip(sources, _labels(sources, rng), strict=True):
         if its_label != above:
             parts.append(its_label)
             above = its_label
         of_source = [piece for piece in shown if piece.source.context == source.context]
-        parts += [piece.text + "\n\n" for piece in sorted(of_source, key=lambda piece: piece.number)]
-    return "".join(parts)
+        parts[-1] += "".join(piece.text + "\n\n" for piece in sorted(of_source, key=lambda piece: piece.number))
+    return parts
 
 
 def _labels(sources: Sequence[Passage], rng: random.Random) -> list[str]:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -100,7 +99,7 @@ def _context_maker(
             return Example(passage.context, tuple(asked))
         names = rng.sample(FILE_NAMES, len(shown))
         parts = [label(one.name or name) + one.context + "\n\n" for one, name in zip(shown, names, strict=True)]
-        return Example("".join(parts), tuple(asked), apart=tuple(accumulate(map(len, parts[:-1]), initial=0)))
+        return Example.of_parts(parts, asked, apart=True)
 
     return make
 

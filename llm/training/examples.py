@@ -5,8 +5,9 @@ Owns what is taught; `llm.training.mixture` and `llm.training.close` own what is
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 from ingest.document import Doubt
@@ -63,6 +64,12 @@ class Example:
     asked: tuple[Asked, ...]
     doubts: tuple[Doubt, ...] = ()
     apart: tuple[int, ...] = ()
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[str], asked: Iterable[Asked], *, apart: bool) -> "Example":
+        """One document of the parts, which was read as one, or each of them without the others."""
+        starts = tuple(accumulate(map(len, parts[:-1]), initial=0)) if apart and len(parts) > 1 else ()
+        return cls("".join(parts), tuple(asked), apart=starts)
 
     @property
     def parts(self) -> list[str]:

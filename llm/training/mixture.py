@@ -1,16 +1,16 @@
 """The mixture: endless examples, drawn from every kind of document in fixed shares.
 
 Most are close readings (`llm.training.close`): passages with the answers, alone or among others like them. The rest are
-whole contexts, alone or with contexts of other kinds before and after, which may have been read apart. About a third of
-the questions have no answer in the document. Everything is drawn from one random generator, so a run can be continued
-exactly.
+whole contexts, alone or with contexts of other kinds before and after. Of half of the documents with several pages or
+files, each page or file was read without the others. About a third of the questions have no answer in the document.
+Everything is drawn from one random generator, so a run can be continued exactly.
 """
 
 import random
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import accumulate
+from functools import partial
 from typing import Any
 
 from llm.prompt import NOT_FOUND, label
@@ -40,7 +40,7 @@ _SEVERAL_PASSAGES_SHARE = 0.45
 _CLOSE_SHARE = 0.75  # of every kind but forms, which ask the same of every document and so must stand alone
 _CLOSE_QUESTIONS = 6  # of a context, at most
 _SECOND_SHARE = 0.6  # of close readings with two contexts to ask about, where both fit half of the document
-_APART_SHARE = 0.5  # of documents of several whole contexts
+_APART_SHARE = 0.5  # of documents of several pages or files
 _WRAPPED_SHARE = 0.4  # a PDF's pages keep the lines of the paper
 _LINE_CHARS = (45, 110)
 _SCANNED_SHARE = 0.2
@@ -118,11 +118,10 @@ class Mixture:
         """In lines of a width, as paper has them; code, tables and forms, of one line a row, stay as they are."""
         if self._rng.random() >= _WRAPPED_SHARE or any(item.kind in _LINE_KINDS for item in example.asked):
             return example
-        if example.apart:
-            return example  # parts begin where they did
         width = self._rng.randint(*_LINE_CHARS)
-        lines = (textwrap.fill(line, width, break_long_words=False) for line in example.document.split("\n"))
-        return replace(example, document="\n".join(lines))
+        wrap = partial(textwrap.fill, width=width, break_long_words=False)
+        parts = ["\n".join(map(wrap, part.split("\n"))) for part in example.parts]
+        return Example.of_parts(parts, example.asked, apart=bool(example.apart))
 
     def _scanned(self, example: Example) -> Example:
         if self._confusions is None or self._rng.random() >= _SCANNED_SHARE:
@@ -142,7 +141,7 @@ class Mixture:
             second = self._rng.choice(near)
             if self._count_tokens(first.context + second.context) < budget / 2:
                 asked_of.append((second, self._some(taught(second))))
-        return self._close.example(asked_of, budget, self._rng)
+        return self._close.example(asked_of, budget, self._rng, apart=self._rng.random() < _APART_SHARE)
 
     def _some(self, known: list[Asked]) -> list[Asked]:
         return self._rng.sample(known, min(_CLOSE_QUESTIONS, len(known)))
@@ -160,9 +159,7 @@ class Mixture:
                 asked.append(swapped)
         self._rng.shuffle(asked)
         parts = self._parts(passages)
-        is_apart = len(parts) > 1 and self._rng.random() < _APART_SHARE
-        starts = tuple(accumulate(map(len, parts[:-1]), initial=0)) if is_apart else ()
-        return Example("".join(parts), tuple(asked), apart=starts)
+        return Example.of_parts(parts, asked, apart=self._rng.random() < _APART_SHARE)
 
     def _with_others(self, first: Passage) -> list[Passage]:
         """The first passage among others, mostly of other kinds, so that its questions stay clear."""

@@ -1,9 +1,9 @@
 """Examples as one row of tokens: each sequence is a document followed by its questions and answers.
 
 Every question sees the document and itself, and its positions go on from the document's end, so each reads exactly as
-if it were asked alone. Parts of a document that were read apart see the prompt and themselves, as documents do whose KV
-the runtime puts together (it moves their keys behind one another afterwards, so the prompt stood nearer to them there).
-Only answer tokens are learned; plain text has none, and lies in rows of its own.
+if it were asked alone. Parts of a document that were read apart each see the prompt before them and themselves, as
+documents do whose KV the runtime puts together: it moves their keys behind one another, which changes no distance
+inside of a part. Only answer tokens are learned; plain text has none, and lies in rows of its own.
 """
 
 from bisect import bisect_right
@@ -48,11 +48,11 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
         prose = document[:max_tokens]  # without a prompt
         size = len(prose)
         return Sequence(list(prose), [0] * size, list(range(size)), [False] * size, prose.mixtures)
-    ids = [*prompt.prefix, *document]
-    mixtures = tuple((len(prompt.prefix) + at, mixture) for at, mixture in document.mixtures)
+    read = _read(prompt, document, [bisect_right(example.apart, first) for first, _ in chars])
+    ids = [token for _, part in read for token in part]
+    segment = [-number for number, part in read for _ in part]
     start = len(ids)
-    parts = (-bisect_right(example.apart, first) for first, _ in chars)
-    segment, position, learned = [*[0] * len(prompt.prefix), *parts], list(range(start)), [False] * start
+    position, learned = list(range(start)), [False] * start
     number = 0
     for asked in example.asked:
         question, answer = prompt.suffix(asked.question), [*prompt.encode(asked.answer), end_id]
@@ -64,7 +64,17 @@ def pack_example(prompt: Prompt, end_id: int, example: Example, max_tokens: int)
         segment += [number] * size
         position += range(start, start + size)
         learned += [False] * len(question) + [True] * len(answer)
-    return Sequence(ids, segment, position, learned, mixtures)
+    return Sequence(ids, segment, position, learned, Tokens.joined(part for _, part in read).mixtures)
+
+
+def _read(prompt: Prompt, document: Tokens, part_of: list[int]) -> list[tuple[int, Tokens]]:
+    """What was read in one go, behind the prompt, each with its number; `part_of`: for every token of the document."""
+    starts = [at for at, number in enumerate(part_of) if at == 0 or number != part_of[at - 1]]
+    ends = [*starts[1:], len(document)]
+    return [
+        (part_of[start], Tokens.joined((prompt.prefix, document[start:end])))
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def join(sequences: list[Sequence]) -> Row:

@@ -5,9 +5,12 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer
 
-from llm.leafmoe import LeafMoEForCausalLM, upcycle
+from llm.answer import ModelName
+from llm.backbone import Backbone
+from llm.leafmoe import LeafMoEForCausalLM, merge_low_rank, upcycle
 from llm.prompt import Prompt
 from llm.training import attention
+from llm.training.decode import read_apart
 from llm.training.examples import Asked, Example
 from llm.training.packing import join, pack_example
 from llm.training.trainer import row_loss
@@ -99,18 +102,31 @@ def test_parts_read_apart_see_what_stands_before_them_all_and_themselves() -> No
     ]
 
 
-def test_tokens_of_a_part_read_apart_are_told_by_their_characters(base_folder: Path) -> None:
-    prompt = Prompt(AutoTokenizer.from_pretrained(base_folder))
-    first, second = "[a.txt]\nA bee sat.\n\n", "[b.txt]\nTea is hot.\n\n"
-    asked = EXAMPLES[1].asked
-    sequence = pack_example(prompt, 2, Example(first + second, asked, apart=(0, len(first))), 2_000)
-    whole = pack_example(prompt, 2, Example(first + second, asked), 2_000)
-    assert (sequence.ids, sequence.position) == (whole.ids, whole.position)
-    before = len(prompt.prefix)
-    sizes = [sequence.segment.count(number) for number in (0, -1, -2)]
-    assert sizes[0] == before
-    assert sequence.segment[: sum(sizes)] == sorted(sequence.segment[: sum(sizes)], reverse=True)
-    second_ids = sequence.ids[before + sizes[1] : sum(sizes)]
-    assert prompt.encode(second)[-8:] == second_ids[-8:]
-    assert sequence.segment[sum(sizes) :] == whole.segment[sum(sizes) :]
-    assert set(whole.segment) == {0, 1}
+def test_parts_read_apart_are_learned_as_a_session_shows_them(base_folder: Path) -> None:
+    """The prompt stands before each part, no part sees another, and the question sees them put together."""
+    attention.register()
+    model = model_in_float32(base_folder)
+    tokenizer = AutoTokenizer.from_pretrained(base_folder)
+    prompt = Prompt(tokenizer)
+    parts, asked = ["[a.txt]\nA bee sat.\n\n", "[b.txt]\nTea is hot.\n\n", "[c.txt]\nIt rains."], EXAMPLES[0].asked
+    sequence = pack_example(prompt, 2, Example.of_parts(parts, asked, apart=True), 2_000)
+    row = join([sequence])
+    model.set_attn_implementation(attention.NAME)
+    with torch.no_grad():
+        packed = model.model(input_ids=row.ids, position_ids=row.position, packed_tiles=row.tiles).last_hidden_state[0]
+        learned = model.lm_head(packed)
+    merge_low_rank(model)
+    backbone = Backbone.of(model.eval(), tokenizer, ModelName("fresh", ""))
+    read = read_apart(backbone, [prompt.encode(part) for part in parts])
+    first = sequence.segment.index(1)
+    assert read.num_tokens == first
+    assert sequence.segment[:first] == sorted(sequence.segment[:first], reverse=True)
+    for number, one in enumerate(asked, start=1):
+        suffix, kv = prompt.suffix(one.question), read.fork()
+        logits = backbone.runner.forward(suffix, kv)
+        last = sequence.segment.index(number) + len(suffix) - 1
+        torch.testing.assert_close(logits, learned[last].float(), atol=2e-4, rtol=2e-4)
+        kv.release()
+    as_one = pack_example(prompt, 2, Example.of_parts(parts, asked, apart=False), 2_000)
+    assert len(sequence.ids) == len(as_one.ids) + 2 * len(prompt.prefix)
+    assert set(as_one.segment) == {0, 1, 2}

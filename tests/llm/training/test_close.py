@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from ingest.document import Document, Kind, Page
 from llm.close_reading import Excerpt, compose
 from llm.prompt import NOT_FOUND, Prompt
-from llm.training.close import CloseReadings, Piece, document
+from llm.training.close import CloseReadings, Piece, labelled
 from llm.training.examples import Example, is_unanswered, taught
 from llm.training.mixture import Mixture
 from llm.training.sources import Passage, Question, read_sets
@@ -71,7 +71,7 @@ def test_documents_look_as_the_runtime_writes_them(base_folder: Path) -> None:
     shown.append(Piece(tower(2), 1, "A second piece of the same context."))
     seen = set()
     for seed in range(30):
-        text = document(shown, random.Random(seed))
+        text = "".join(labelled(shown, random.Random(seed)))
         assert prompt.encode(text) == as_the_runtime_writes_it(text, prompt)
         assert text.index(shown[2].text) < text.index(shown[4].text)
         labels = _LABEL.findall(text)

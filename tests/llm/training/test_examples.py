@@ -101,7 +101,7 @@ def test_some_documents_of_several_contexts_are_read_apart_at_their_labels(passa
     source = mixture(passages)
     drawn = [source.draw() for _ in range(400)]
     apart = [example for example in drawn if example.apart]
-    assert 5 < len(apart) < 100
+    assert 60 < len(apart) < 200
     for example in apart:
         assert example.apart[0] == 0
         assert len(example.apart) > 1
