@@ -87,7 +87,8 @@ def _context_maker(
         shown = [passage]
         if num_others:
             others = [other for other in passages[passage.kind] if not _asks_the_same(other, passage)]
-            shown = rng.sample([passage, *rng.sample(others, num_others)], num_others + 1)
+            shown += rng.sample(others, min(num_others, len(others)))
+            rng.shuffle(shown)
         if count("".join(one.context for one in shown)) > _MAX_CONTEXT_TOKENS:
             return None
         unanswered = [Asked(q.text, NOT_FOUND, passage.kind) for q in passage.questions if not q.answers]
