@@ -48,6 +48,15 @@ def test_a_label_is_quoted_with_its_value(words) -> None:
     assert quotes(ranked(words, "What is the total?", RECEIPT), "9.00")[0].text == "TOTAL\n9.00"
 
 
+def test_where_the_best_says_the_answer_no_other_sentence_is_put_beside_it(words) -> None:
+    evidence = ranked(words, "How much is the rent?", LEASE, RECEIPT)
+    assert len(quotes(evidence)) == 3
+    assert [quote.holds_answer for quote in quotes(evidence, "950 euros")] == [True]
+    again = Page(1, "The rent is 950 euros. Pets are not allowed.")
+    both = quotes(ranked(words, "How much is the rent?", LEASE, again), "950 euros")
+    assert [quote.holds_answer for quote in both] == [True, True]
+
+
 def test_quotes_are_exact_ranges_best_first_and_apart(words) -> None:
     evidence = ranked(words, "rent", LEASE, RECEIPT)
     found = quotes(evidence, limit=5)
