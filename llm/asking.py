@@ -86,7 +86,7 @@ class Asking:
         self._ranked: list[Ranked] = []
         self._has_looked = False  # as far as there is anything to look over
         self._looked: Looked | None = None
-        self._writer = Writer(backbone, documents, self._question, options, self._cost, self._cancel)
+        self._writer = Writer(backbone, desk.recent, documents, self._question, options, self._cost, self._cancel)
         self._closes: list[CloseReading] = []  # what the model was shown, where it did not look over everything
 
     def events(self) -> Iterator[Event]:

@@ -12,6 +12,7 @@ from llm.cost import Cost
 from llm.generation import Generated, generate
 from llm.looking import Looked
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
+from llm.recent import RecentReadings
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
@@ -27,28 +28,22 @@ class Writer:
     def __init__(
         self,
         backbone: Backbone,
+        recent: RecentReadings,
         documents: Sequence[Document],
         question: str,
         options: AskOptions,
         cost: Cost,
         cancel: threading.Event,
     ) -> None:
-        self._backbone, self._documents, self._question = backbone, documents, question
+        self._backbone, self._recent, self._documents, self._question = backbone, recent, documents, question
         self._options, self._cost, self._cancel = options, cost, cancel
         self._behind: tuple[WorkingKV, int] | None = None  # the last prompt but for its last token, and that
 
     def write(self, close: CloseReading | None, looked: Looked | None, written: Generated) -> Iterator[Thought | str]:
         """Writes an answer over a close reading, or over the whole reading where `close` is None."""
         started = time.perf_counter()
-        if close is None:
-            assert looked is not None, "only what was read whole is asked over its KV"
-            kv: WorkingKV = looked.turn
-            ids: Sequence[int] = [looked.last_token]
-        else:
-            kv = self._backbone.empty_kv()
-            prompt = self._backbone.prompt
-            ids = Tokens.joined((prompt.prefix, close.token_ids, prompt.suffix(self._question)))
-        self._cost.new_tokens += len(ids)
+        kv, ids, num_read = self._prompted(close, looked)
+        self._cost.new_tokens += num_read + len(ids)
         if self._may_copy(close):
             if len(ids) > 1:
                 self._backbone.runner.forward(ids[:-1], kv)
@@ -76,6 +71,18 @@ class Writer:
         finally:  # also where the rest of a refusal is not waited for
             self._cost.decode_s += time.perf_counter() - (decoding_since or started)
             self._cost.decoded_tokens += len(written.token_ids)
+
+    def _prompted(self, close: CloseReading | None, looked: Looked | None) -> tuple[WorkingKV, Sequence[int], int]:
+        """What to go on from, the tokens that are still to be read, and how many were read for it now."""
+        if close is None:
+            assert looked is not None, "only what was read whole is asked over its KV"
+            return looked.turn, [looked.last_token], 0
+        prompt = self._backbone.prompt
+        asked = prompt.suffix(self._question)
+        if self._backbone.reads_one_by_one:
+            kv, num_read = self._recent.read(close.token_ids)
+            return kv, asked, num_read
+        return self._backbone.empty_kv(), Tokens.joined((prompt.prefix, close.token_ids, asked)), 0
 
     def weighed(self, close: CloseReading | None, written: Generated) -> Generated:
         """What `write` wrote last, or words of what was shown that say it better (`llm.weighing`)."""

@@ -162,6 +162,19 @@ class LayerKV:
             if self._buffers.used == self.num_shown:
                 self._buffers.used = self._forked_at
 
+    def compacted(self) -> Self:
+        """A layer that shows the same for forks to go on from, in no more memory than that takes."""
+        other = copy.copy(self)
+        keys, values = self.shown()
+        other._forked_from = other._buffers = _Buffers(keys.clone(), values.clone(), self.num_shown)
+        other.latest = None
+        return other
+
+    @property
+    def num_bytes(self) -> int:
+        """What the states that are shown take."""
+        return sum(states.nbytes for states in self.shown())
+
     @property
     def _first_position(self) -> int:
         return self.behind.num_tokens if self.behind is not None else 0
@@ -251,6 +264,17 @@ class WorkingKV:
         other = copy.copy(self)
         other.layers = [layer.fork() for layer in self.layers]
         return other
+
+    def compacted(self) -> Self:
+        """The same working set to keep, of which only forks are appended to."""
+        other = copy.copy(self)
+        other.layers = [layer.compacted() for layer in self.layers]
+        return other
+
+    @property
+    def num_bytes(self) -> int:
+        """What the states that are shown take."""
+        return sum(layer.num_bytes for layer in self.layers)
 
     def release(self) -> None:
         """Ends a fork: what it appended is forgotten."""

@@ -10,8 +10,9 @@ from ingest.document import Document, Kind, Page
 from llm import Engine
 from llm.answer import Answer, Answered, AskOptions
 from llm.backbone import Backbone
-from llm.generation import generate
+from llm.close_reading import CloseReading
 from llm.looking import Looked, look
+from llm.writing import Writer
 
 ANNEXES = "\n\n".join(
     f"Annex {number} of this lease is empty and has no rent. Nobody signed it." for number in range(60)
@@ -32,25 +33,26 @@ def engine(tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> E
 
 
 class Steps:
-    """What a question did, in order: "look", and the length of each prompt that the model wrote after."""
+    """What a question did, in order: "look" and "write", and the tokens of each passage that was written after."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, accepted: int) -> None:
         """`accepted`: the attempt whose answer is taken for supported."""
         self.taken: list[str] = []
-        self.prompts: list[tuple[int, ...]] = []
+        self.shown: list[tuple[int, ...]] = []
 
         def looking(*given: Any) -> Looked:
             self.taken.append("look")
             return look(*given)
 
-        def writing(backbone: Backbone, kv: Any, ids: Any, *given: Any, **named: Any) -> Iterator[Any]:
+        def writing(writer: Writer, close: CloseReading | None, *given: Any) -> Iterator[Any]:
             self.taken.append("write")
-            self.prompts.append(tuple(ids))
-            return generate(backbone, kv, ids, *given, **named)
+            self.shown.append(tuple(close.token_ids) if close else ())
+            return write(writer, close, *given)
 
         monkeypatch.setattr("llm.asking.look", looking)
-        monkeypatch.setattr("llm.writing.generate", writing)
-        monkeypatch.setattr("llm.asking.is_found", lambda *_, **__: len(self.prompts) == accepted)
+        write = Writer.write
+        monkeypatch.setattr(Writer, "write", writing)
+        monkeypatch.setattr("llm.asking.is_found", lambda *_, **__: len(self.shown) == accepted)
 
 
 def ask(engine: Engine, question: str) -> Answer:
@@ -78,4 +80,4 @@ def test_what_was_read_before_the_look_is_not_read_again(engine: Engine, monkeyp
     assert not ask(engine, CLEAR).found
     assert steps.taken[:3] == ["write", "look", "write"]
     assert steps.taken.count("look") == 1
-    assert len(set(steps.prompts)) == len(steps.prompts) >= 3
+    assert len(set(steps.shown)) == len(steps.shown) >= 3
