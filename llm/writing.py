@@ -28,13 +28,14 @@ class Writer:
     def __init__(
         self,
         backbone: Backbone,
-        recent: RecentReadings,
+        recent: RecentReadings | None,
         documents: Sequence[Document],
         question: str,
         options: AskOptions,
         cost: Cost,
         cancel: threading.Event,
     ) -> None:
+        """`recent`: where passages of these documents are kept."""
         self._backbone, self._recent, self._documents, self._question = backbone, recent, documents, question
         self._options, self._cost, self._cancel = options, cost, cancel
         self._behind: tuple[WorkingKV, int] | None = None  # the last prompt but for its last token, and that
@@ -79,7 +80,7 @@ class Writer:
             return looked.turn, [looked.last_token], 0
         prompt = self._backbone.prompt
         asked = prompt.suffix(self._question)
-        if self._backbone.reads_one_by_one:
+        if self._backbone.reads_one_by_one and self._recent is not None:
             kv, num_read = self._recent.read(close.token_ids)
             return kv, asked, num_read
         return self._backbone.empty_kv(), Tokens.joined((prompt.prefix, close.token_ids, asked)), 0
