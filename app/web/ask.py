@@ -172,10 +172,15 @@ class AskPanel:
             return
         try:
             viewed = False
+            is_written = ask.run is None  # in the field still: what is written there from then on is the next question
             for progress in self._questions.follow(run_id):
                 view = View.of(progress.citations) if progress.citations and not viewed else None
                 viewed = viewed or view is not None
-                yield self._streamed(progress, run_id, view) if not progress.over else self._over(progress)
+                field = "" if is_written else _KEEP
+                is_written = False
+                yield (
+                    self._streamed(progress, run_id, view, field) if not progress.over else self._over(progress, field)
+                )
         except Exception:
             log.exception("showing an answer failed")
             yield _update(answer=fragments.failed(ask.question, t(FAULT)), running=None, asking=False)
@@ -190,14 +195,14 @@ class AskPanel:
             chosen=chosen or _KEEP, conversation=kept.conversation,
         )  # fmt: skip
 
-    def _streamed(self, progress: Progress, run_id: str, view: View | None) -> tuple[Any, ...]:
+    def _streamed(self, progress: Progress, run_id: str, view: View | None, field: Any) -> tuple[Any, ...]:
         return _update(
             answer=fragments.in_progress(
                 progress.question, self._waits_for(progress) or _status(progress), progress.reading, progress.text,
                 len(progress.citations), run_id, stopping=progress.stopping,
             ),
-            view=view, running=run_id, question="", asking=True, chips="", welcome="", chosen=progress.ids,
-            conversation=progress.conversation,
+            view=view, running=run_id, question=field, asking=True, chips="", welcome="",
+            chosen=progress.ids, conversation=progress.conversation,
         )  # fmt: skip
 
     def _waits_for(self, progress: Progress) -> str | None:
@@ -210,7 +215,7 @@ class AskPanel:
             return None
         return f"{t('{document} is made ready first.', document=job.name)} {job_facts(job)}"
 
-    def _over(self, progress: Progress) -> tuple[Any, ...]:
+    def _over(self, progress: Progress, field: Any) -> tuple[Any, ...]:
         if progress.answer is None or progress.error is not None:
             failed = fragments.failed(progress.question, t(progress.error or FAULT), progress.text)
             return _update(answer=failed, running=None, question=progress.question, asking=False)
@@ -220,8 +225,8 @@ class AskPanel:
         kept = replace(progress.kept, answer=answer) if progress.kept else None
         return _update(
             answer=self._answered(answer, kept), view=View.of(answer.citations, 0, answer.looked_at),
-            running=None, shown=kept, asking=False, chosen=progress.ids, conversation=progress.conversation,
-            earlier=self._earlier(progress.ids, kept, progress.conversation),
+            running=None, shown=kept, question=field, asking=False, chosen=progress.ids,
+            conversation=progress.conversation, earlier=self._earlier(progress.ids, kept, progress.conversation),
         )  # fmt: skip
 
     def stop_it(self, running: str | None) -> None:

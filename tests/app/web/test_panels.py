@@ -174,6 +174,8 @@ def test_an_answer_streams_then_stands_with_its_evidence(
     entry = services.longleaf.add(texts.lease)
     steps = list(ask.answer_it(Ask("When does the lease begin?", 1), (entry.id,), None))
     assert 'aria-busy="true"' in steps[0][0]
+    fields = [step[4] for step in steps]
+    assert fields == ["", *[SKIP] * (len(steps) - 1)]  # what is written there meanwhile is the next question
     answer, view, running, shown, *_, conversation = steps[-1]
     assert "quote checked" in answer
     assert view.leaf == entry.id
@@ -278,7 +280,9 @@ def test_the_address_finds_an_answer_and_a_question_that_still_runs(
     run_id = next(steps)[2]
     assert arrive(run=run_id) == arrive() == Ask(run=run_id, nonce=2)
     following = ask.answer_it(Ask(run=run_id), None, None)
-    assert "Slowly?" in next(following)[0]
+    first = next(following)
+    assert "Slowly?" in first[0]
+    assert first[4] == SKIP
     go_on.set()
     assert "Stopped before an answer came" in list(following)[-1][0]
 
