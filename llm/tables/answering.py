@@ -11,7 +11,6 @@ from itertools import islice
 from ingest.document import Document
 from llm.answer import Citation, Derived
 from llm.citing import MAX_CITATIONS, cite
-from llm.evidence.lexical import terms
 from llm.evidence.ranking import Ranked
 from llm.tables.asked import MOST_ROWS, AskedOfTable
 from llm.tables.choice import Choice, Computed
@@ -51,7 +50,7 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> Derived | Non
     best: tuple[float, Document, Grid, Computed] | None = None
     for place, (document, grid) in enumerate(_tables(ranked)):
         computed = Choice.load().best(AskedOfTable(question, grid))
-        if computed is None or computed.belongs < Choice.load().threshold or not _answers(question, computed, grid):
+        if computed is None or computed.belongs < Choice.load().threshold or not _answers(question, computed):
             continue
         sure = computed.probability * computed.belongs
         is_first = place == 0 and _holds(grid, ranked[0])
@@ -64,19 +63,17 @@ def answer_from_tables(question: str, ranked: Sequence[Ranked]) -> Derived | Non
     return Derived(", ".join(program.said), _cited(document, grid, program), _COMPUTED, told(program, grid))
 
 
-def _answers(question: str, computed: Computed, grid: Grid) -> bool:
+def _answers(question: str, computed: Computed) -> bool:
     """Whether it says more than the cells that the question's words were found in, and no count that nobody asked for.
 
     Such programs are the likeliest where a table does not answer: of 753 questions about tables none was answered right
-    by one of them (docs/LOG.md). A column that the question names, as in "Which film has …", may be told.
+    by one of them, and where the question names the column, as in "Which command lists …", one of ten (docs/LOG.md).
     """
     program = computed.program
     if program.operation in COUNTING:
         return bool(_COUNT_ASKED.search(question))
     is_where_it_was_found = program.choice.shape == "link" and program.column in program.choice.columns
-    if program.operation != "cells" or program.column is None or not is_where_it_was_found:
-        return True
-    return not set(terms(question)).isdisjoint(terms(grid.columns[program.column].name))
+    return not (program.operation == "cells" and program.column is not None and is_where_it_was_found)
 
 
 def answer_from_statements(question: str, ranked: Sequence[Ranked]) -> Derived | None:
