@@ -63,6 +63,8 @@ def _ranges(item: Ranked) -> Iterator[tuple[int, int, bool]]:
     text = item.document.pages[item.passage.page_index].text
     units = item.passage.units
     for index, (start, end) in enumerate(units):
+        if re.search(r"\w", text[start:end]) is None:  # "*," or a rule of dashes
+            continue
         yield start, end, False
         is_label = end - start < _SHORT_CHARS and not re.search(r"\d|[.!?。！？]$", text[start:end])
         if is_label and index + 1 < len(units) and units[index + 1][1] - start < 3 * _SHORT_CHARS:

@@ -19,9 +19,9 @@ LEASE = Page(
 RECEIPT = Page(1, "ACME STORE\nTOTAL\n9.00\nCASH\n10.00\nTHANK YOU")
 
 
-def ranked(words: object, question: str, *pages: Page) -> list[Ranked]:
+def ranked(words: object, question: str, *pages: Page, kind: Kind = Kind.TEXT) -> list[Ranked]:
     documents = [
-        Document(hashlib.sha256(page.text.encode()).hexdigest(), f"{at}.txt", Kind.TEXT, pages=(Page(1, ""), page))
+        Document(hashlib.sha256(page.text.encode()).hexdigest(), f"{at}.txt", kind, pages=(Page(1, ""), page))
         for at, page in enumerate(pages)
     ]
     return Searcher(list(embed_all(documents, words).values()), words).rank(question, 8)
@@ -46,6 +46,12 @@ def test_the_sentence_that_carries_the_answer_comes_first(words, question, answe
 
 def test_a_label_is_quoted_with_its_value(words) -> None:
     assert quotes(ranked(words, "What is the total?", RECEIPT), "9.00")[0].text == "TOTAL\n9.00"
+
+
+def test_a_line_without_a_word_is_no_quote(words) -> None:
+    code = Page(1, "def open_source(\n    source: Path,\n    *,\n    name: str,\n)\n")
+    found = quotes(ranked(words, "Which function opens a source?", code, kind=Kind.CODE), limit=9)
+    assert {quote.text for quote in found} == {"def open_source(", "source: Path,", "name: str,"}
 
 
 def test_where_the_best_says_the_answer_no_other_sentence_is_put_beside_it(words) -> None:
