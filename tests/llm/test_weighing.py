@@ -161,7 +161,7 @@ def written_and_weighed(tiny: Backbone, glyphs: Glyphs | None) -> str:
     page = Page(1, SHOWN, spans=(Span(0, len(SHOWN), glyphs=glyphs),))
     document = Document("id", "a.png", Kind.TEXT, pages=(page,))
     close = compose([Excerpt(document, 0, 0, 0, len(SHOWN))], tiny.prompt, 500)
-    writer = Writer(tiny, [document], "Who?", AskOptions(max_new_tokens=4), Cost(), threading.Event())
+    writer = Writer(tiny, None, [document], "Who?", AskOptions(max_new_tokens=4), Cost(), threading.Event())
     written = Generated()
     for _ in writer.write(close, None, written):
         pass
