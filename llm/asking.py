@@ -44,7 +44,6 @@ from llm.generation import Generated
 from llm.looking import Looked, look
 from llm.prompt import NOT_FOUND
 from llm.reading import RESERVED_TOKENS
-from llm.recent import MOST_TOKENS
 from llm.thinking import Thought
 from llm.writing import Writer
 
@@ -87,8 +86,7 @@ class Asking:
         self._ranked: list[Ranked] = []
         self._has_looked = False  # as far as there is anything to look over
         self._looked: Looked | None = None
-        recent = desk.recent if desk.num_tokens(documents) <= MOST_TOKENS else None
-        self._writer = Writer(backbone, recent, documents, self._question, options, self._cost, self._cancel)
+        self._writer = Writer(backbone, desk, documents, self._question, options, self._cost, self._cancel)
         self._closes: list[CloseReading] = []  # what the model was shown, where it did not look over everything
 
     def events(self) -> Iterator[Event]:

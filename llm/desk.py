@@ -19,7 +19,7 @@ from llm.evidence.ranking import Searcher
 from llm.eyes import ShownPages
 from llm.kv.codec import KVDtype
 from llm.reading import Readings
-from llm.recent import RecentReadings
+from llm.recent import MOST_TOKENS, RecentReadings
 from llm.runtime.session import SessionKV
 from llm.storage import index_folder, kv_folder, streams_folder
 from llm.stream import TokenStream
@@ -44,7 +44,7 @@ class Desk:
         self._prompt = backbone.prompt
         self._stream_store = StreamStore(streams_folder(state_dir), backbone.prompt, backbone.snapshot_identity())
         self.readings = Readings(backbone, kv_folder(state_dir), kv_dtype=kv_dtype, disk_budget_bytes=disk_budget_bytes)
-        self.recent = RecentReadings(backbone)
+        self._recent = RecentReadings(backbone)
         self._embedder = embedder or Embedder(str(backbone.device))
         self._evidence = EvidenceStore(index_folder(state_dir), self._embedder)
         self._streams: dict[_LeafKey, TokenStream] = {}  # of the last set only
@@ -180,16 +180,20 @@ class Desk:
             }
         return self._searchers[key]
 
+    def recent(self, documents: Sequence[Document]) -> RecentReadings | None:
+        """Where passages of these documents are kept in memory; None: they are too long for that to pay."""
+        return self._recent if self.num_tokens(documents) <= MOST_TOKENS else None
+
     def put_away(self) -> None:
         """Lets go of what it opened last: it is opened again from the disk when it is wanted."""
         self._streams, self._searchers = {}, {}
-        self.recent.clear()
+        self._recent.clear()
         self.readings.put_away()
 
     def forget(self, document_ids: Collection[str]) -> int:
         """Removes KV and index of the documents from memory and disk; bytes removed."""
         self._streams, self._searchers, self._token_counts = {}, {}, {}
-        self.recent.clear()
+        self._recent.clear()
         removed = self.readings.forget(document_ids) + self._evidence.forget(document_ids)
         return removed + self._stream_store.forget(document_ids)
 

@@ -9,10 +9,10 @@ from llm.answer import AskOptions
 from llm.backbone import Backbone
 from llm.close_reading import CloseReading, seen_by_model, texts_shown
 from llm.cost import Cost
+from llm.desk import Desk
 from llm.generation import Generated, generate
 from llm.looking import Looked
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
-from llm.recent import RecentReadings
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
@@ -28,15 +28,14 @@ class Writer:
     def __init__(
         self,
         backbone: Backbone,
-        recent: RecentReadings | None,
+        desk: Desk,
         documents: Sequence[Document],
         question: str,
         options: AskOptions,
         cost: Cost,
         cancel: threading.Event,
     ) -> None:
-        """`recent`: where passages of these documents are kept."""
-        self._backbone, self._recent, self._documents, self._question = backbone, recent, documents, question
+        self._backbone, self._desk, self._documents, self._question = backbone, desk, documents, question
         self._options, self._cost, self._cancel = options, cost, cancel
         self._behind: tuple[WorkingKV, int] | None = None  # the last prompt but for its last token, and that
 
@@ -80,8 +79,9 @@ class Writer:
             return looked.turn, [looked.last_token], 0
         prompt = self._backbone.prompt
         asked = prompt.suffix(self._question)
-        if self._backbone.reads_one_by_one and self._recent is not None:
-            kv, num_read = self._recent.read(close.token_ids)
+        recent = self._desk.recent(self._documents) if self._backbone.reads_one_by_one else None
+        if recent is not None:
+            kv, num_read = recent.read(close.token_ids)
             return kv, asked, num_read
         return self._backbone.empty_kv(), Tokens.joined((prompt.prefix, close.token_ids, asked)), 0
 

@@ -91,7 +91,7 @@ def test_a_second_question_about_a_passage_of_a_short_document_reads_itself_alon
     monkeypatch.setattr("llm.writing.Writer._may_copy", lambda *_: False)
     monkeypatch.setattr("llm.asking.is_found", lambda *_, **__: True)
     monkeypatch.setattr("llm.asking.is_refusal", lambda _: False)
-    monkeypatch.setattr("llm.asking.MOST_TOKENS", most_tokens)
+    monkeypatch.setattr("llm.desk.MOST_TOKENS", most_tokens)
     text = "The law of Oregon governs it.\n\n" + "\n\n".join(f"Annex {number} is empty." for number in range(400))
     lease = Document("lease", "lease.txt", Kind.TEXT, (Page(1, text),))
     engine = Engine(tiny, tmp_path / "state")

@@ -14,6 +14,7 @@ from llm.answer import Answered, AskOptions
 from llm.backbone import Backbone
 from llm.close_reading import Excerpt, compose
 from llm.cost import Cost
+from llm.desk import Desk
 from llm.generation import Generated
 from llm.patches import token_texts
 from llm.prompt import NOT_FOUND, Prompt
@@ -134,7 +135,9 @@ def test_what_a_person_stopped_stays(tiny: Backbone) -> None:
     assert again(tiny, unlikely, cancel) is unlikely
 
 
-def test_the_writer_weighs_what_pixels_read_best(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writer_weighs_what_pixels_read_best(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Backbone, "reads_one_by_one", True)
     uniform = np.zeros(len(tiny.tokenizer))
     projector = Projector(Vocabulary(token_texts(tiny.tokenizer), uniform), sharpness=1.0, prior=0.0)
@@ -148,7 +151,7 @@ def test_the_writer_weighs_what_pixels_read_best(tiny: Backbone, monkeypatch: py
 
     monkeypatch.setattr("llm.writing.weighed", note)
     for glyphs in (None, Glyphs(doubts=(Doubt(0, (("5", 0.7), ("S", 0.3))),))):
-        assert written_and_weighed(seeing, glyphs) == "weighed"
+        assert written_and_weighed(seeing, Desk(seeing, tmp_path), glyphs) == "weighed"
     sure, doubtful = told
     (token,) = tiny.tokenizer("5").input_ids
     assert sure.text.strip() == SHOWN
@@ -157,11 +160,11 @@ def test_the_writer_weighs_what_pixels_read_best(tiny: Backbone, monkeypatch: py
     assert doubtful.mixture(0, 1, token) is not None
 
 
-def written_and_weighed(tiny: Backbone, glyphs: Glyphs | None) -> str:
+def written_and_weighed(tiny: Backbone, desk: Desk, glyphs: Glyphs | None) -> str:
     page = Page(1, SHOWN, spans=(Span(0, len(SHOWN), glyphs=glyphs),))
     document = Document("id", "a.png", Kind.TEXT, pages=(page,))
     close = compose([Excerpt(document, 0, 0, 0, len(SHOWN))], tiny.prompt, 500)
-    writer = Writer(tiny, None, [document], "Who?", AskOptions(max_new_tokens=4), Cost(), threading.Event())
+    writer = Writer(tiny, desk, [document], "Who?", AskOptions(max_new_tokens=4), Cost(), threading.Event())
     written = Generated()
     for _ in writer.write(close, None, written):
         pass
