@@ -35,7 +35,8 @@ from llm.pages import PageSource
 from llm.tools.asking import AskingWithTools, named_with_tools
 
 _YIELD_S = 0.005
-# Desks of one model that keep what they opened last: up to 23 KB of bfloat16 a token for the packaged one.
+# Desks of one model that keep what they opened last: up to 23 KB of bfloat16 a token for the packaged one,
+# and 100 MB of passages (llm/recent.py).
 _KEPT_OPEN = 3
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from ingest.document import Document, Page
 from llm.answer import AskOptions
@@ -13,6 +14,7 @@ from llm.desk import Desk
 from llm.generation import Generated, generate
 from llm.looking import Looked
 from llm.prompt import NEXT_QUESTION, NOT_FOUND
+from llm.recent import RecentReadings
 from llm.runtime.working import WorkingKV
 from llm.structured.constraint import Constraint, SchemaConstraint
 from llm.thinking import Thought
@@ -79,9 +81,8 @@ class Writer:
             return looked.turn, [looked.last_token], 0
         prompt = self._backbone.prompt
         asked = prompt.suffix(self._question)
-        recent = self._desk.recent(self._documents) if self._backbone.reads_one_by_one else None
-        if recent is not None:
-            kv, num_read = recent.read(close.token_ids)
+        if self._recent is not None:
+            kv, num_read = self._recent.read(close.token_ids)
             return kv, asked, num_read
         return self._backbone.empty_kv(), Tokens.joined((prompt.prefix, close.token_ids, asked)), 0
 
@@ -104,6 +105,11 @@ class Writer:
         self._cost.decode_s += time.perf_counter() - started
         kv.release()
         return best
+
+    @cached_property
+    def _recent(self) -> RecentReadings | None:
+        """Where the passages that are read one by one are kept, if they are."""
+        return self._desk.recent(self._documents) if self._backbone.reads_one_by_one else None
 
     def _may_copy(self, close: CloseReading | None) -> bool:
         """Whether the model answers word for word, and what it was shown is short."""

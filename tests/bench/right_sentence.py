@@ -11,7 +11,6 @@ import argparse
 import gzip
 import json
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from app.bench.corpus import document
 from llm.evidence.embedding import Embedder
 from llm.evidence.examples import embed_all
+from llm.evidence.locating import find, normal_answer
 from llm.evidence.quoting import quotes
 from llm.evidence.ranking import Searcher
 
@@ -83,7 +83,7 @@ def _is_plain(question: str, answer: str) -> bool:
 
 
 def _says(sentence: str, answer: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", sentence, re.IGNORECASE) is not None
+    return next(find(normal_answer(answer), sentence), None) is not None
 
 
 if __name__ == "__main__":
